@@ -1,0 +1,14 @@
+//! netsky keeps a constellation of AI coding agents running in tmux.
+//!
+//! The modules in reading order; each layer uses only those below it (ARCHITECTURE.md).
+
+pub mod clock;
+pub mod events;
+pub mod exit;
+pub mod id;
+pub mod lock;
+pub mod name;
+pub mod paths;
+pub mod persist;
+pub mod process;
+pub mod text;

@@ -1,0 +1,3 @@
+//! The netsky command.
+
+fn main() {}

@@ -1,0 +1,440 @@
+//! Durable files: the only place that writes, renames, links or unlinks what must outlive a crash.
+//!
+//! Every write is a temporary file in the same directory, fsync, rename (or link), fsync of the directory. After a
+//! kill or a power cut a file is the old one or the new one, whole. Temporary names never end in `.json` and carry
+//! the time they were made in their name, so that debris is recognised by name. Names and formats are the callers'.
+
+mod volatile;
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::id::RestartId;
+
+pub use volatile::{rewrite_volatile, write_volatile};
+
+/// What begins the name of every temporary file.
+pub const TEMPORARY_PREFIX: &str = ".tmp-";
+
+/// State files are small; one that is larger is not ours.
+const LARGEST_STATE_FILE: u64 = 16 << 20;
+
+/// A file could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("{doing} {}", path.display())]
+pub struct PersistError {
+    /// The step, as in "writing" or "syncing".
+    pub doing: &'static str,
+    /// The file or directory.
+    pub path: PathBuf,
+    /// What the system said.
+    #[source]
+    pub source: io::Error,
+}
+
+/// The result of everything here.
+pub type Result<T> = std::result::Result<T, PersistError>;
+
+fn failed<'a>(doing: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> PersistError + 'a {
+    move |source| PersistError { doing, path: path.to_owned(), source }
+}
+
+/// Whether [`publish`] made the file or found one of that name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Published {
+    /// The name is new and holds what was given.
+    New,
+    /// The name was taken; nothing was changed.
+    Existed,
+}
+
+/// Makes `dir` and what is missing above it, mode 0700, and syncs the parent of each one made.
+pub fn make_dir(dir: &Path) -> Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = dir.parent() {
+        make_dir(parent)?;
+    }
+    match fs::DirBuilder::new().mode(0o700).create(dir) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => return Ok(()),
+        Err(error) => return Err(failed("making the directory", dir)(error)),
+    }
+    match dir.parent() {
+        Some(parent) => sync_dir(parent),
+        None => Ok(()),
+    }
+}
+
+/// Replaces `path` with `bytes`, atomically and durably.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let temporary = written_temporary(path, bytes)?;
+    temporary.persist(path).map_err(|error| failed("renaming into place", path)(error.error))?;
+    sync_dir(parent_of(path))
+}
+
+/// Makes `path` with `bytes`, atomically and durably, unless the name is taken.
+pub fn publish(path: &Path, bytes: &[u8]) -> Result<Published> {
+    let temporary = written_temporary(path, bytes)?;
+    let outcome = match fs_link(temporary.path(), path) {
+        Ok(()) => Published::New,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Published::Existed,
+        Err(error) => return Err(failed("linking into place", path)(error)),
+    };
+    temporary.close().map_err(failed("removing the temporary file of", path))?;
+    sync_dir(parent_of(path))?;
+    Ok(outcome)
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the home of the call")]
+fn fs_link(from: &Path, to: &Path) -> io::Result<()> {
+    fs::hard_link(from, to)
+}
+
+/// Renames `from` to `to` and syncs both directories. `false`: there is no `from`.
+#[expect(clippy::disallowed_methods, reason = "this is the home of the call")]
+pub fn rename(from: &Path, to: &Path) -> Result<bool> {
+    match fs::rename(from, to) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !from.exists() => return Ok(false),
+        Err(error) => return Err(failed("renaming", from)(error)),
+    }
+    sync_dir(parent_of(to))?;
+    if parent_of(from) != parent_of(to) {
+        sync_dir(parent_of(from))?;
+    }
+    Ok(true)
+}
+
+/// Unlinks `path` and syncs its directory. `false`: there was none.
+pub fn remove(path: &Path) -> Result<bool> {
+    match fs::remove_file(path) {
+        Ok(()) => sync_dir(parent_of(path)).map(|()| true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(failed("removing", path)(error)),
+    }
+}
+
+/// Syncs the data of a file that somebody else wrote.
+pub fn sync_file(file: &File, path: &Path) -> Result<()> {
+    file.sync_all().map_err(failed("syncing", path))
+}
+
+/// Syncs the entries of a directory.
+pub fn sync_dir(dir: &Path) -> Result<()> {
+    let opened = File::open(dir).map_err(failed("opening the directory", dir))?;
+    opened.sync_all().map_err(failed("syncing the directory", dir))
+}
+
+/// Takes a write and an fsync in `dir` and leaves nothing behind: the preflight's question.
+pub fn prove_writable(dir: &Path) -> Result<()> {
+    make_dir(dir)?;
+    let probe = dir.join("probe");
+    let temporary = written_temporary(&probe, b"probe")?;
+    temporary.close().map_err(failed("removing a probe in", dir))
+}
+
+/// Appends one line to a log. A log is not synced; a torn last line is the reader's to skip.
+pub fn append_line(path: &Path, line: &str) -> Result<()> {
+    let mut file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(failed("opening", path))?;
+    file.write_all(format!("{line}\n").as_bytes()).map_err(failed("appending to", path))
+}
+
+/// Opens a regular file of this user without following links and without waiting for a FIFO's writer.
+///
+/// # Errors
+/// `InvalidInput` for anything that is no regular file; what the system said otherwise (`ELOOP` for a link).
+pub fn open_regular(path: &Path) -> Result<File> {
+    use rustix::fs::OFlags;
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY).bits();
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.cast_signed())
+        .open(path)
+        .map_err(failed("opening", path))?;
+    let metadata = file.metadata().map_err(failed("looking at", path))?;
+    if !metadata.is_file() {
+        let error = io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
+        return Err(failed("opening", path)(error));
+    }
+    Ok(file)
+}
+
+/// Reads at most `limit` bytes of a regular file that is ours; `None` when there is none.
+pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
+    let file = match open_regular(path) {
+        Ok(file) => file,
+        Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let owner = file.metadata().map_err(failed("looking at", path))?.uid();
+    if owner != rustix::process::geteuid().as_raw() {
+        let error = io::Error::new(io::ErrorKind::PermissionDenied, format!("it belongs to uid {owner}"));
+        return Err(failed("reading", path)(error));
+    }
+    let mut bytes = Vec::new();
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed("reading", path))?;
+    if bytes.len() as u64 > limit {
+        let error = io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {limit} bytes"));
+        return Err(failed("reading", path)(error));
+    }
+    Ok(Some(bytes))
+}
+
+/// What a state file held.
+#[derive(Debug)]
+pub enum Loaded<T> {
+    /// There is no such file.
+    Absent,
+    /// It was read.
+    Present(T),
+    /// It could not be understood and now lies aside: one loud line is due.
+    MovedAside(MovedAside),
+}
+
+/// A file that could not be understood.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{} could not be understood ({why}); it was moved to {}", path.display(), aside.display())]
+pub struct MovedAside {
+    /// Where it was.
+    pub path: PathBuf,
+    /// Where it lies now.
+    pub aside: PathBuf,
+    /// What was wrong with it.
+    pub why: String,
+}
+
+impl<T: Default> Loaded<T> {
+    /// The value, the default where there is none; what was moved aside goes to `report`.
+    pub fn or_default(self, report: &mut dyn FnMut(MovedAside)) -> T {
+        match self {
+            Self::Absent => T::default(),
+            Self::Present(value) => value,
+            Self::MovedAside(moved) => {
+                report(moved);
+                T::default()
+            }
+        }
+    }
+}
+
+/// A JSON state file: an object whose `version` is known. Unknown fields are tolerated.
+pub trait StateFile: Serialize + DeserializeOwned {
+    /// The one version that is understood.
+    const VERSION: u64 = 1;
+}
+
+/// Reads a state file. One that is corrupt or of another version is moved to `corrupt/` beside it, never read as
+/// empty.
+pub fn load<T: StateFile>(path: &Path) -> Result<Loaded<T>> {
+    let bytes = match read(path, LARGEST_STATE_FILE) {
+        Ok(None) => return Ok(Loaded::Absent),
+        Ok(Some(bytes)) => bytes,
+        Err(error) if error.source.kind() == io::ErrorKind::FileTooLarge => {
+            return move_aside(path, error.source.to_string()).map(Loaded::MovedAside);
+        }
+        Err(error) => return Err(error),
+    };
+    match parse(&bytes) {
+        Ok(value) => Ok(Loaded::Present(value)),
+        Err(why) => move_aside(path, why).map(Loaded::MovedAside),
+    }
+}
+
+/// The pure part of [`load`].
+pub fn parse<T: StateFile>(bytes: &[u8]) -> std::result::Result<T, String> {
+    #[derive(serde::Deserialize)]
+    struct Versioned {
+        version: u64,
+    }
+    // What netsky wrote itself begins with its version and need not be read twice.
+    if !bytes.starts_with(format!("{{\"version\":{},", T::VERSION).as_bytes()) {
+        let versioned: Versioned = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        if versioned.version != T::VERSION {
+            return Err(format!("its version is {}, this netsky knows {}", versioned.version, T::VERSION));
+        }
+    }
+    serde_json::from_slice(bytes).map_err(|error| error.to_string())
+}
+
+/// Replaces a state file, durably.
+pub fn store<T: StateFile>(path: &Path, value: &T) -> Result<()> {
+    replace(path, &to_line(value, path)?)
+}
+
+/// One line of JSON with a newline.
+pub fn to_line<T: Serialize>(value: &T, path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec(value).map_err(|error| failed("encoding", path)(error.into()))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// Moves a file that could not be understood to `corrupt/` in its directory, under a name of its own.
+pub fn move_aside(path: &Path, why: String) -> Result<MovedAside> {
+    let dir = parent_of(path).join("corrupt");
+    make_dir(&dir)?;
+    let mut name = OsString::from(RestartId::fresh().to_string());
+    name.push("-");
+    name.push(path.file_name().unwrap_or_default());
+    let aside = dir.join(name);
+    rename(path, &aside)?;
+    Ok(MovedAside { path: path.to_owned(), aside, why })
+}
+
+/// The names in `dir` that are UTF-8 and no temporaries, sorted; empty where there is no such directory. The second
+/// value counts what was skipped.
+pub fn list(dir: &Path) -> Result<(Vec<String>, usize)> {
+    let entries = match entries_of(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Vec::new(), 0)),
+        Err(error) => return Err(failed("listing", dir)(error)),
+    };
+    let mut names = Vec::new();
+    let mut skipped = 0;
+    for name in entries {
+        match name.into_string() {
+            Ok(name) if !name.starts_with(TEMPORARY_PREFIX) => names.push(name),
+            _ => skipped += 1,
+        }
+    }
+    names.sort_unstable();
+    Ok((names, skipped))
+}
+
+/// All names in a directory; a listing that a signal cut short is begun again.
+fn entries_of(dir: &Path) -> io::Result<Vec<OsString>> {
+    loop {
+        let listed: io::Result<Vec<OsString>> = fs::read_dir(dir)
+            .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.file_name())).collect());
+        match listed {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            listed => return listed,
+        }
+    }
+}
+
+/// Removes temporaries in `dir` that a killed process left more than an hour before `now`; returns how many.
+pub fn sweep_debris(dir: &Path, now: DateTime<Utc>) -> Result<usize> {
+    let oldest_kept = now.timestamp_millis().saturating_sub(3_600_000);
+    let mut removed = 0;
+    for name in entries_of(dir).map_err(failed("listing", dir))? {
+        let made_at = name.to_str().and_then(temporary_made_at);
+        if made_at.is_some_and(|ms| i64::try_from(ms).is_ok_and(|ms| ms < oldest_kept)) {
+            removed += usize::from(remove(&dir.join(name))?);
+        }
+    }
+    Ok(removed)
+}
+
+fn temporary_made_at(name: &str) -> Option<u64> {
+    let id = name.strip_prefix(TEMPORARY_PREFIX)?.get(..26)?;
+    id.parse::<RestartId>().ok().map(RestartId::made_at_ms)
+}
+
+/// The directory of a file.
+pub fn parent_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn temporary_beside(path: &Path) -> Result<tempfile::NamedTempFile> {
+    tempfile::Builder::new()
+        .prefix(&format!("{TEMPORARY_PREFIX}{}-", RestartId::fresh()))
+        .tempfile_in(parent_of(path))
+        .map_err(failed("making a temporary file for", path))
+}
+
+fn written_temporary(path: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile> {
+    let mut temporary = temporary_beside(path)?;
+    temporary.write_all(bytes).map_err(failed("writing", path))?;
+    temporary.as_file().sync_all().map_err(failed("syncing", path))?;
+    Ok(temporary)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Default, PartialEq, Serialize, serde::Deserialize)]
+    struct Sample {
+        version: u64,
+        n: u32,
+    }
+    impl StateFile for Sample {}
+
+    #[test]
+    fn a_state_file_survives_and_unknown_fields_are_tolerated() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.json");
+        store(&path, &Sample { version: 1, n: 7 }).unwrap();
+        assert!(matches!(load::<Sample>(&path).unwrap(), Loaded::Present(Sample { n: 7, .. })));
+        replace(&path, br#"{"version":1,"n":8,"later":true}"#).unwrap();
+        assert!(matches!(load::<Sample>(&path).unwrap(), Loaded::Present(Sample { n: 8, .. })));
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_moved_aside_and_never_read_as_empty() {
+        let deep = "[".repeat(100_000);
+        for bytes in ["", "{", "{\"version\":2,\"n\":1}", "\0\0\0", "{\"n\":1e999}", "\u{feff}{}", &deep] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("a.json");
+            replace(&path, bytes.as_bytes()).unwrap();
+            let Loaded::MovedAside(moved) = load::<Sample>(&path).unwrap() else { panic!("{bytes:?}") };
+            assert!(moved.aside.exists() && !path.exists());
+        }
+    }
+
+    #[test]
+    fn publish_never_replaces() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("once.json");
+        assert_eq!(publish(&path, b"first").unwrap(), Published::New);
+        assert_eq!(publish(&path, b"second").unwrap(), Published::Existed);
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+        assert_eq!(list(dir.path()).unwrap().0, ["once.json"]);
+    }
+
+    #[test]
+    fn links_fifos_and_directories_are_not_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let real = dir.path().join("real");
+        replace(&real, b"x").unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        let fifo = dir.path().join("fifo");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU).unwrap();
+        for path in [link.as_path(), fifo.as_path(), dir.path()] {
+            assert!(read(path, 10).is_err(), "{path:?}");
+        }
+        assert_eq!(read(&real, 10).unwrap().unwrap(), b"x");
+        assert!(read(&real, 0).is_err());
+    }
+
+    #[test]
+    fn only_old_temporaries_are_debris() {
+        let dir = tempfile::tempdir().unwrap();
+        let young = dir.path().join(format!("{TEMPORARY_PREFIX}{}-x", RestartId::fresh()));
+        let old = dir.path().join(format!("{TEMPORARY_PREFIX}01ARZ3NDEKTSV4RRFFQ69G5FAV-x"));
+        let foreign = dir.path().join("keep.json");
+        for path in [&young, &old, &foreign] {
+            append_line(path, "x").unwrap();
+        }
+        assert_eq!(sweep_debris(dir.path(), crate::clock::utc_now()).unwrap(), 1);
+        assert!(young.exists() && foreign.exists() && !old.exists());
+    }
+}

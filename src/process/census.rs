@@ -1,0 +1,191 @@
+//! The process table: ancestry, and who carries netsky's marks in its environment.
+//!
+//! Linux reads `/proc`; elsewhere `ps` is asked (tested at its parser only). A process that scrubs its environment
+//! is not seen: a stated limit.
+
+use crate::name::AgentName;
+
+use super::ProcessId;
+
+/// What a process says of itself in its environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// `NETSKY_HOME`.
+    pub home: String,
+    /// `NETSKY_AGENT`.
+    pub agent: AgentName,
+    /// `NETSKY_GENERATION`, as text: it may be anything.
+    pub generation: String,
+}
+
+/// A process that carries our marks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marked {
+    /// The process.
+    pub process: ProcessId,
+    /// What it carries.
+    pub mark: Mark,
+}
+
+/// The marks in an environment as the system gives it: `NAME=value`, each ended by a NUL.
+pub(super) fn mark_in(environment: &[u8]) -> Option<Mark> {
+    let value = |name: &str| {
+        environment
+            .split(|byte| *byte == 0)
+            .find_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+            .map(|value| String::from_utf8_lossy(value).into_owned())
+    };
+    Some(Mark {
+        home: value("NETSKY_HOME")?,
+        agent: value("NETSKY_AGENT")?.parse().ok()?,
+        generation: value("NETSKY_GENERATION").unwrap_or_default(),
+    })
+}
+
+/// The parent of a process.
+pub fn parent_of(pid: i32) -> Option<i32> {
+    system::row(pid).map(|row| row.parent)
+}
+
+pub(super) fn started(pid: i32) -> Option<u64> {
+    system::row(pid).filter(|row| !row.zombie).map(|row| row.started)
+}
+
+/// `pid` and all above it, nearest first.
+pub fn ancestors(pid: i32) -> Vec<i32> {
+    let mut line = Vec::new();
+    let mut next = Some(pid);
+    while let Some(pid) = next.filter(|pid| *pid > 0 && !line.contains(pid)) {
+        line.push(pid);
+        next = parent_of(pid);
+    }
+    line
+}
+
+/// The name of a process as the kernel has it (15 bytes on Linux): a tmux server calls itself `tmux: server`.
+pub fn name_of(pid: i32) -> Option<String> {
+    system::name_of(pid)
+}
+
+/// All processes of this user that carry marks.
+pub fn marked() -> Vec<Marked> {
+    system::marked()
+}
+
+struct Row {
+    parent: i32,
+    started: u64,
+    zombie: bool,
+}
+
+#[cfg(target_os = "linux")]
+mod system {
+    use super::{Marked, ProcessId, Row, mark_in};
+    use std::fs;
+
+    /// proc_pid_stat(5); the name in parentheses may hold anything, so fields are counted after the last `)`.
+    pub(super) fn row(pid: i32) -> Option<Row> {
+        let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+        let stat = String::from_utf8_lossy(&stat);
+        let (_, rest) = stat.rsplit_once(')')?;
+        let mut fields = rest.split_ascii_whitespace();
+        let state = fields.next()?;
+        let parent = fields.next()?.parse().ok()?;
+        let started = fields.nth(17)?.parse().ok()?;
+        Some(Row { parent, started, zombie: matches!(state, "Z" | "X") })
+    }
+
+    pub(super) fn name_of(pid: i32) -> Option<String> {
+        let name = fs::read(format!("/proc/{pid}/comm")).ok()?;
+        Some(String::from_utf8_lossy(&name).trim_end().to_owned())
+    }
+
+    pub(super) fn marked() -> Vec<Marked> {
+        let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+        entries
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
+            .filter_map(|pid| {
+                let mark = mark_in(&fs::read(format!("/proc/{pid}/environ")).ok()?)?;
+                Some(Marked { process: ProcessId::of(pid)?, mark })
+            })
+            .collect()
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod system {
+    use super::{Marked, ProcessId, Row, mark_in};
+    use crate::process::{Job, Outcome};
+    use std::time::Duration;
+
+    fn ps(arguments: &[&str]) -> Option<String> {
+        let job = Job::new("ps", Duration::from_secs(5)).args(arguments).env("LC_ALL", "C");
+        match job.run() {
+            Ok(Outcome::Exited(output)) => Some(output.stdout_text()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn row(pid: i32) -> Option<Row> {
+        super::ps_row(&ps(&["-o", "ppid=,stat=,lstart=", "-p", &pid.to_string()])?)
+    }
+
+    pub(super) fn name_of(pid: i32) -> Option<String> {
+        let path = ps(&["-o", "comm=", "-p", &pid.to_string()])?;
+        path.trim().rsplit('/').next().map(str::to_owned)
+    }
+
+    pub(super) fn marked() -> Vec<Marked> {
+        let Some(table) = ps(&["-axEww", "-o", "pid=,command="]) else { return Vec::new() };
+        table
+            .lines()
+            .filter_map(|line| {
+                let (pid, command) = line.trim_start().split_once(' ')?;
+                let mark = mark_in(command.replace(' ', "\0").as_bytes())?;
+                Some(Marked { process: ProcessId::of(pid.parse().ok()?)?, mark })
+            })
+            .collect()
+    }
+}
+
+/// One row of `ps -o ppid=,stat=,lstart=` in the C locale: `  1 Ss   Fri Nov 20 19:00:00 2026`.
+#[cfg(any(test, not(target_os = "linux")))]
+fn ps_row(text: &str) -> Option<Row> {
+    let mut fields = text.split_ascii_whitespace();
+    let parent = fields.next()?.parse().ok()?;
+    let zombie = fields.next()?.starts_with('Z');
+    let rest = fields.collect::<Vec<_>>().join(" ");
+    let started = chrono::NaiveDateTime::parse_from_str(&rest, "%a %b %e %H:%M:%S %Y").ok()?;
+    Some(Row { parent, started: started.and_utc().timestamp().unsigned_abs(), zombie })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_read_whole_or_not_at_all() {
+        let environment = b"A=1\0NETSKY_HOME=/h\0NETSKY_AGENT=agent3\0NETSKY_GENERATION=01X\0";
+        let mark = mark_in(environment).unwrap();
+        assert_eq!(
+            (mark.home.as_str(), mark.agent, mark.generation.as_str()),
+            ("/h", AgentName::Numbered(3), "01X")
+        );
+        assert_eq!(mark_in(b"NETSKY_HOME=/h\0"), None);
+        assert_eq!(mark_in(b"NETSKY_HOME=/h\0NETSKY_AGENT=bash\0"), None);
+        assert_eq!(mark_in(b"XNETSKY_HOME=/h\0NETSKY_AGENT=agent1\0"), None);
+    }
+
+    #[test]
+    fn a_row_of_ps_is_read() {
+        let row = ps_row("  417 Ss   Fri Nov 20 19:00:00 2026\n").unwrap();
+        assert_eq!((row.parent, row.zombie, row.started), (417, false, 1_795_201_200));
+        assert!(ps_row("").is_none());
+    }
+
+    #[test]
+    fn the_line_of_ancestors_ends() {
+        let line = ancestors(rustix::process::getpid().as_raw_nonzero().get());
+        assert!(line.len() >= 2, "{line:?}");
+    }
+}

@@ -1,0 +1,115 @@
+//! A process by pid and start time, and signals that cannot hit another one.
+
+use std::io;
+
+use rustix::process::Pid;
+use serde::{Deserialize, Serialize};
+
+/// One process: a reused pid has another start time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ProcessId {
+    /// The pid.
+    pub pid: i32,
+    /// Linux: clock ticks after boot (proc(5), field 22). Elsewhere: seconds since the epoch.
+    pub started: u64,
+}
+
+/// What can be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Signal {
+    /// SIGHUP.
+    HangUp,
+    /// SIGTERM.
+    Terminate,
+    /// SIGKILL.
+    Kill,
+    /// SIGUSR1: a tmux server makes its unlinked socket again.
+    User1,
+}
+
+impl Signal {
+    fn raw(self) -> rustix::process::Signal {
+        match self {
+            Self::HangUp => rustix::process::Signal::HUP,
+            Self::Terminate => rustix::process::Signal::TERM,
+            Self::Kill => rustix::process::Signal::KILL,
+            Self::User1 => rustix::process::Signal::USR1,
+        }
+    }
+}
+
+impl ProcessId {
+    /// This process.
+    pub fn own() -> Option<Self> {
+        Self::of(rustix::process::getpid().as_raw_nonzero().get())
+    }
+
+    /// The process that has this pid now; `None` where there is none or it is a zombie.
+    pub fn of(pid: i32) -> Option<Self> {
+        super::census::started(pid).map(|started| Self { pid, started })
+    }
+
+    /// Whether this very process still runs (a zombie does not).
+    pub fn is_alive(self) -> bool {
+        Self::of(self.pid) == Some(self)
+    }
+
+    /// Signals this very process; `false` where it is gone.
+    ///
+    /// # Errors
+    /// The system refused (another user's process).
+    #[cfg(target_os = "linux")]
+    pub fn signal(self, signal: Signal) -> io::Result<bool> {
+        use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
+        let Some(pid) = Pid::from_raw(self.pid) else { return Ok(false) };
+        // Open first, compare then: what the descriptor names cannot change any more.
+        let sent = match pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(_) if !self.is_alive() => return Ok(false),
+            Ok(descriptor) => pidfd_send_signal(descriptor, signal.raw()),
+            Err(rustix::io::Errno::NOSYS) if self.is_alive() => {
+                rustix::process::kill_process(pid, signal.raw())
+            }
+            Err(error) => Err(error),
+        };
+        gone_is_false(sent)
+    }
+
+    /// Signals this very process; `false` where it is gone.
+    ///
+    /// # Errors
+    /// The system refused (another user's process).
+    #[cfg(not(target_os = "linux"))]
+    pub fn signal(self, signal: Signal) -> io::Result<bool> {
+        match Pid::from_raw(self.pid) {
+            Some(pid) if self.is_alive() => gone_is_false(rustix::process::kill_process(pid, signal.raw())),
+            _ => Ok(false),
+        }
+    }
+}
+
+fn gone_is_false(sent: Result<(), rustix::io::Errno>) -> io::Result<bool> {
+    match sent {
+        Ok(()) => Ok(true),
+        Err(rustix::io::Errno::SRCH) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Names this boot of the machine; start times of another boot mean nothing. `None` where the system does not say.
+pub fn boot_id() -> Option<String> {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok().map(|text| text.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reused_pid_is_another_process_and_is_not_signalled() {
+        let own = ProcessId::own().unwrap();
+        assert!(own.is_alive());
+        let reused = ProcessId { started: own.started + 1, ..own };
+        assert!(!reused.is_alive());
+        assert!(!reused.signal(Signal::Kill).unwrap());
+    }
+}
