@@ -3,6 +3,7 @@
 //! The modules in reading order; each layer uses only those below it (ARCHITECTURE.md).
 
 pub mod clock;
+pub mod config;
 pub mod events;
 pub mod exit;
 pub mod id;
