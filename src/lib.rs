@@ -12,4 +12,5 @@ pub mod name;
 pub mod paths;
 pub mod persist;
 pub mod process;
+pub mod status;
 pub mod text;
