@@ -12,5 +12,6 @@ pub mod name;
 pub mod paths;
 pub mod persist;
 pub mod process;
+pub mod state;
 pub mod status;
 pub mod text;

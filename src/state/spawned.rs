@@ -1,0 +1,168 @@
+//! `state/agents.json`: what was last spawned, written before and after a spawn.
+//!
+//! An entry without a pane was about to be spawned. A generation that is revoked is dead whatever a tmux server that
+//! was frozen carries out late; what runs under it is ended by the next command that writes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::id::Generation;
+use crate::name::AgentName;
+use crate::paths::Home;
+use crate::persist::{self, MovedAside, PersistError, StateFile};
+use crate::process::ProcessId;
+use crate::status::ReadyBy;
+
+/// One spawn of one agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spawn {
+    /// Its generation.
+    pub generation: Generation,
+    /// The profile's name.
+    #[serde(rename = "type")]
+    pub profile: String,
+    /// The number in its marker.
+    pub session_number: u64,
+    /// Where it works.
+    pub workdir: PathBuf,
+    /// When it was asked for.
+    #[serde(with = "crate::clock::stamped")]
+    pub at: DateTime<Utc>,
+    /// What tmux made of it; `None` while that is not known.
+    pub pane: Option<SpawnedPane>,
+    /// When and by what it was seen up first; `None`: not yet.
+    #[serde(default)]
+    pub ready: Option<Ready>,
+    /// The CLI's own session id, as its hooks reported it.
+    #[serde(default)]
+    pub cli_session: Option<String>,
+}
+
+/// That an agent came up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ready {
+    /// When it was seen.
+    #[serde(with = "crate::clock::stamped")]
+    pub at: DateTime<Utc>,
+    /// What proved it.
+    pub by: ReadyBy,
+}
+
+/// The pane of an agent, by what cannot be mistaken for a namesake.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpawnedPane {
+    /// tmux session id, `$3`.
+    pub session: String,
+    /// tmux pane id, `%7`.
+    pub pane: String,
+    /// Process id of the tmux server: ids of another server mean nothing.
+    pub server: i32,
+    /// The pane's process; `None` where it was gone before it could be looked at.
+    pub process: Option<ProcessId>,
+}
+
+/// All that was last spawned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spawned {
+    version: u64,
+    /// The last spawn of each agent.
+    pub agents: BTreeMap<AgentName, Spawn>,
+    /// The tmux server they were last spawned in, if netsky started it: it is found again when its socket is gone.
+    #[serde(default)]
+    pub server: Option<ProcessId>,
+    /// Generations that must not run.
+    #[serde(default)]
+    pub revoked: BTreeSet<Generation>,
+}
+
+impl StateFile for Spawned {}
+
+/// So many revoked generations are remembered.
+const REVOKED_KEPT: usize = 64;
+
+impl Default for Spawned {
+    fn default() -> Self {
+        Self { version: Self::VERSION, agents: BTreeMap::new(), server: None, revoked: BTreeSet::new() }
+    }
+}
+
+impl Spawned {
+    /// Reads it; nothing was spawned where there is no file.
+    pub fn load(home: &Home) -> Result<(Self, Option<MovedAside>), PersistError> {
+        super::load_or_default(&home.agents())
+    }
+
+    /// Makes it durable.
+    pub fn store(&self, home: &Home) -> Result<(), PersistError> {
+        persist::store(&home.agents(), self)
+    }
+
+    /// The generation that counts for an agent, if one does.
+    pub fn generation(&self, name: AgentName) -> Option<Generation> {
+        self.agents
+            .get(&name)
+            .map(|spawn| spawn.generation)
+            .filter(|generation| !self.revoked.contains(generation))
+    }
+
+    /// The number for the next marker of an agent: counted on for ever.
+    pub fn next_session_number(&self, name: AgentName) -> u64 {
+        self.agents.get(&name).map_or(1, |spawn| spawn.session_number.saturating_add(1))
+    }
+
+    /// Ends a generation on paper; the oldest revocations are forgotten.
+    pub fn revoke(&mut self, generation: Generation) {
+        self.revoked.insert(generation);
+        while self.revoked.len() > REVOKED_KEPT {
+            self.revoked.pop_first();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revoked_generation_counts_for_nobody_and_numbers_go_on() {
+        let generation = Generation::fresh();
+        let spawn = Spawn {
+            generation,
+            profile: "demo".into(),
+            session_number: 3,
+            workdir: "/".into(),
+            at: crate::clock::utc_now(),
+            pane: None,
+            ready: None,
+            cli_session: None,
+        };
+        let mut spawned = Spawned::default();
+        assert_eq!(spawned.next_session_number(AgentName::ROOT), 1);
+        spawned.agents.insert(AgentName::ROOT, spawn);
+        assert_eq!(spawned.generation(AgentName::ROOT), Some(generation));
+        spawned.revoke(generation);
+        assert_eq!(spawned.generation(AgentName::ROOT), None);
+        assert_eq!(spawned.next_session_number(AgentName::ROOT), 4);
+    }
+
+    #[test]
+    fn only_so_many_revocations_are_remembered_and_the_newest_stay() {
+        let mut spawned = Spawned::default();
+        let last = (0..=REVOKED_KEPT).map(|_| Generation::fresh()).max().unwrap();
+        spawned.revoke(last);
+        for _ in 0..REVOKED_KEPT {
+            spawned.revoke("01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap());
+        }
+        assert!(spawned.revoked.contains(&last));
+    }
+
+    #[test]
+    fn a_file_of_the_first_version_loads() {
+        let text = include_bytes!("../../tests/formats/v1/agents.json");
+        let spawned: Spawned = persist::parse(text).unwrap();
+        assert!(spawned.agents[&AgentName::ROOT].pane.is_some());
+    }
+}
