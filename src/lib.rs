@@ -6,6 +6,7 @@ pub mod clock;
 pub mod config;
 pub mod events;
 pub mod exit;
+pub mod handoff;
 pub mod id;
 pub mod lock;
 pub mod name;

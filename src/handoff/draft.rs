@@ -1,0 +1,109 @@
+//! Drafts: what an agent has written for its successor so far, and in which generation.
+//!
+//! The text lies in `handoff/draft/<agent>.md`, its generation beside it. The text is written first, so that what is on
+//! disk was written in the generation that the record names or later, never earlier: an old text is never taken for
+//! a new one.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::source::Source;
+use super::{HandoffError, LARGEST_TEXT, Result, is_there};
+use crate::id::Generation;
+use crate::name::AgentName;
+use crate::paths::Home;
+use crate::persist::{self, Loaded, StateFile};
+
+/// When a draft was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    version: u64,
+    /// By which spawn; `None` where the writer was outside of one.
+    pub generation: Option<Generation>,
+    /// When.
+    #[serde(with = "crate::clock::stamped")]
+    pub at: DateTime<Utc>,
+}
+
+impl StateFile for Written {}
+
+/// Replaces the draft of `agent`.
+///
+/// # Errors
+/// It exceeds `limit` bytes, or the system refused. Then the old draft, or the new one, is whole.
+pub fn write(
+    home: &Home,
+    agent: AgentName,
+    text: &[u8],
+    generation: Option<Generation>,
+    limit: u64,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let path = home.draft(agent);
+    let limit = limit.min(LARGEST_TEXT);
+    if text.len() as u64 > limit {
+        return Err(HandoffError::SourceTooLarge { path: "-".into(), limit });
+    }
+    persist::make_dir(persist::parent_of(&path))?;
+    persist::replace(&path, text)?;
+    Ok(persist::store(&record_path(home, agent), &Written { version: 1, generation, at: now })?)
+}
+
+/// When the draft of `agent` was written. `None`: there is no draft, or nothing (legible) says when.
+pub fn written(home: &Home, agent: AgentName) -> Result<Option<Written>> {
+    if !is_there(&home.draft(agent))? {
+        return Ok(None);
+    }
+    Ok(match persist::load(&record_path(home, agent))? {
+        Loaded::Present(written) => Some(written),
+        Loaded::Absent | Loaded::MovedAside(_) => None,
+    })
+}
+
+/// The draft of `agent` as a hand-over, if it was written in `generation`.
+pub fn source(home: &Home, agent: AgentName, generation: Generation) -> Result<Option<Source>> {
+    let ours = written(home, agent)?.is_some_and(|written| written.generation == Some(generation));
+    Ok(ours.then(|| Source::Draft(home.draft(agent))))
+}
+
+pub(super) fn dir(home: &Home) -> PathBuf {
+    persist::parent_of(&home.draft(AgentName::ROOT)).to_owned()
+}
+
+fn record_path(home: &Home, agent: AgentName) -> PathBuf {
+    home.draft(agent).with_extension("json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::utc_now;
+
+    #[test]
+    fn a_draft_counts_in_its_own_generation_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::locate(Some(&dir.path().join("h")), None, None).unwrap();
+        home.create().unwrap();
+        let (old, new) = (Generation::fresh(), Generation::fresh());
+        assert_eq!(source(&home, AgentName::ROOT, old).unwrap(), None);
+        write(&home, AgentName::ROOT, b"so far", Some(old), 100, utc_now()).unwrap();
+        let expected = Some(Source::Draft(home.draft(AgentName::ROOT)));
+        assert_eq!(source(&home, AgentName::ROOT, old).unwrap(), expected);
+        assert_eq!(source(&home, AgentName::ROOT, new).unwrap(), None);
+        // Killed between the text and its record: the text is newer than the record says.
+        persist::replace(&home.draft(AgentName::ROOT), b"newer").unwrap();
+        assert_eq!(source(&home, AgentName::ROOT, new).unwrap(), None);
+        write(&home, AgentName::ROOT, b"newer", Some(new), 100, utc_now()).unwrap();
+        assert_eq!(source(&home, AgentName::ROOT, new).unwrap(), expected);
+        assert!(write(&home, AgentName::ROOT, b"too long", Some(new), 3, utc_now()).is_err());
+        assert_eq!(std::fs::read(home.draft(AgentName::ROOT)).unwrap(), b"newer");
+    }
+
+    #[test]
+    fn the_checked_in_record_loads() {
+        let written: Written = persist::parse(include_bytes!("../../tests/formats/v1/draft.json")).unwrap();
+        assert!(written.generation.is_some());
+    }
+}

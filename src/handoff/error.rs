@@ -1,0 +1,127 @@
+//! What can go wrong with a hand-over, precise enough for a hint.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::id::EnvelopeId;
+use crate::name::AgentName;
+use crate::persist::PersistError;
+
+/// A hand-over or message could not be taken, kept or read. Every `Source…` is known before anything is changed.
+#[derive(Debug, thiserror::Error)]
+pub enum HandoffError {
+    /// A file that was named is not there, and no pending claim came from it.
+    #[error("the hand-over {} does not exist", path.display())]
+    SourceMissing {
+        /// As given.
+        path: PathBuf,
+    },
+    /// Links are not followed.
+    #[error("the hand-over {} is a symbolic link, and links are not followed", path.display())]
+    SourceIsLink {
+        /// As given.
+        path: PathBuf,
+    },
+    /// A directory, FIFO, socket or device.
+    #[error("the hand-over {} is {kind}, not a regular file", path.display())]
+    SourceNotRegular {
+        /// As given.
+        path: PathBuf,
+        /// With its article, as in "a FIFO".
+        kind: &'static str,
+    },
+    /// It belongs to another user.
+    #[error("the hand-over {} belongs to uid {owner}, not to you", path.display())]
+    SourceNotOurs {
+        /// As given.
+        path: PathBuf,
+        /// Its owner.
+        owner: u32,
+    },
+    /// It is an envelope, a claim or the like of this very home; taking it away would break what it belongs to.
+    #[error("the hand-over {} is one of netsky's own files", path.display())]
+    SourceIsState {
+        /// As given.
+        path: PathBuf,
+    },
+    /// The system refused to open or read it.
+    #[error("reading the hand-over {}", path.display())]
+    SourceUnreadable {
+        /// As given, or `-`.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// It exceeds the limit.
+    #[error("the hand-over {} is larger than the {limit} bytes allowed", path.display())]
+    SourceTooLarge {
+        /// As given, or `-`.
+        path: PathBuf,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// It was taken by somebody else, or written to, between being opened and being claimed.
+    #[error("the hand-over {} was changed or taken by another process meanwhile", path.display())]
+    SourceChanged {
+        /// As given.
+        path: PathBuf,
+    },
+    /// It cannot be taken away, so it would be delivered again; it was left where it is and is not claimed.
+    #[error("the hand-over {} cannot be removed from where it is", path.display())]
+    SourceNotRemovable {
+        /// As given.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The claim is neither there nor archived.
+    #[error("the claim {id} is gone and was not delivered")]
+    ClaimGone {
+        /// Its id.
+        id: EnvelopeId,
+    },
+    /// What lies under a claim's name is nothing that can be delivered.
+    #[error("the claim {} cannot be delivered: {why}", path.display())]
+    ClaimOdd {
+        /// The claim.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// An envelope that is not what its name says.
+    #[error("the envelope {} cannot be used: {why}", path.display())]
+    EnvelopeCorrupt {
+        /// The envelope.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// No envelope of that id in that inbox.
+    #[error("the inbox of {agent} holds no envelope {id}")]
+    NotInInbox {
+        /// Whose inbox.
+        agent: AgentName,
+        /// What was asked for.
+        id: EnvelopeId,
+    },
+    /// No envelope of that id in the archive.
+    #[error("the archive holds no envelope {id}")]
+    NotInArchive {
+        /// What was asked for.
+        id: EnvelopeId,
+    },
+    /// The system refused to look at something.
+    #[error("looking at {}", path.display())]
+    Unseen {
+        /// What was looked at.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A durable write (or read) failed.
+    #[error(transparent)]
+    Persist(#[from] PersistError),
+}
