@@ -1,0 +1,196 @@
+//! Requests that create, type or destroy, laid out in groups so that killing the client takes back every group that
+//! is not under way.
+//!
+//! The client reads from its standard input only the names of the groups' files, and the server asks the client for
+//! each file in its turn: no client, no further group. Seen with tmux 3.2a, 3.3a and 3.7c frozen before and in the
+//! midst of a batch. Names are of one length, so that a line cut short names no file.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use tmux_interface::SourceFile;
+
+use crate::id::RestartId;
+
+use super::quote::NulInArgument;
+use super::request::Request;
+
+/// What may finish late is one group.
+pub(super) const LARGEST_GROUP: usize = 8;
+
+/// What begins the name of a batch's directory; the time it was made follows, as a ULID.
+const PREFIX: &str = "batch-";
+
+/// Requests in groups, and the files they name.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    groups: Vec<Vec<Request>>,
+    files: Vec<(&'static str, Vec<u8>)>,
+}
+
+impl Batch {
+    /// Groups of at most eight requests; those of one bundle stay together (a bundle is never larger).
+    pub(super) fn of(bundles: impl IntoIterator<Item = Vec<Request>>) -> Self {
+        let mut groups: Vec<Vec<Request>> = Vec::new();
+        for bundle in bundles {
+            match groups.last_mut() {
+                Some(group) if group.len() + bundle.len() <= LARGEST_GROUP => group.extend(bundle),
+                _ => groups.push(bundle),
+            }
+        }
+        Self { groups, files: Vec::new() }
+    }
+
+    /// Adds a file that a request names; the client's directory is where it lies.
+    #[must_use]
+    pub(super) fn with_file(mut self, name: &'static str, bytes: Vec<u8>) -> Self {
+        self.files.push((name, bytes));
+        self
+    }
+
+    /// How many groups there are.
+    pub(super) fn len(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// What each group's file holds; its last line says that it was reached.
+    fn contents(&self, nonce: &str) -> Result<Vec<Vec<u8>>, NulInArgument> {
+        let mut contents = Vec::new();
+        for (number, group) in self.groups.iter().enumerate() {
+            let mut content = Vec::new();
+            for request in group {
+                content.extend(request.line()?);
+            }
+            content.extend(Request::milestone(&format!("{nonce} {number}")).line()?);
+            contents.push(content);
+        }
+        Ok(contents)
+    }
+}
+
+/// A batch on disk, gone when dropped.
+#[derive(Debug)]
+pub(super) struct LaidOut {
+    dir: tempfile::TempDir,
+    /// What the client reads.
+    pub(super) input: Vec<u8>,
+}
+
+/// Why a batch could not be laid out.
+#[derive(Debug)]
+pub(super) enum LayError {
+    Argument(NulInArgument),
+    Io(io::Error),
+}
+
+impl LaidOut {
+    /// Writes the groups into a directory of their own below `run_dir`.
+    pub(super) fn lay(batch: &Batch, run_dir: &Path, nonce: &str) -> Result<Self, LayError> {
+        let contents = batch.contents(nonce).map_err(LayError::Argument)?;
+        let dir = tempfile::Builder::new()
+            .prefix(&format!("{PREFIX}{}-", RestartId::fresh()))
+            .permissions(fs::Permissions::from_mode(0o700))
+            .tempdir_in(run_dir)
+            .map_err(LayError::Io)?;
+        let mut input = Vec::new();
+        for (number, content) in contents.iter().enumerate() {
+            let name = format!("g{number:05}");
+            write_private(&dir.path().join(&name), content).map_err(LayError::Io)?;
+            let source = Request::from(SourceFile::new().path(name).build());
+            input.extend(source.line().map_err(LayError::Argument)?);
+        }
+        for (name, bytes) in &batch.files {
+            write_private(&dir.path().join(name), bytes).map_err(LayError::Io)?;
+        }
+        input.extend(Request::milestone(&format!("{nonce} end")).line().map_err(LayError::Argument)?);
+        Ok(Self { dir, input })
+    }
+
+    /// Where the client has to run.
+    pub(super) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+}
+
+/// The file lives for one conversation: it needs no name of its own, no rename and no sync.
+fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(bytes)
+}
+
+/// Removes what killed processes left more than an hour before `now`; returns how many.
+pub(super) fn sweep(run_dir: &Path, now: DateTime<Utc>) -> io::Result<usize> {
+    let mut removed = 0;
+    for entry in fs::read_dir(run_dir)? {
+        let name = entry?.file_name();
+        if name.to_str().is_some_and(|name| is_debris(name, now)) {
+            fs::remove_dir_all(run_dir.join(name))?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+fn is_debris(name: &str, now: DateTime<Utc>) -> bool {
+    let made_at = name
+        .strip_prefix(PREFIX)
+        .and_then(|rest| rest.get(..26))
+        .and_then(|id| id.parse::<RestartId>().ok())
+        .and_then(|id| i64::try_from(id.made_at_ms()).ok());
+    made_at.is_some_and(|ms| ms < now.timestamp_millis().saturating_sub(3_600_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn bundle(size: usize) -> Vec<Request> {
+        vec![Request::milestone("x"); size]
+    }
+
+    proptest! {
+        #[test]
+        fn groups_hold_at_most_eight_and_keep_bundles_whole(sizes in prop::collection::vec(1usize..=8, 0..60)) {
+            let batch = Batch::of(sizes.iter().map(|size| bundle(*size)));
+            prop_assert!(batch.groups.iter().all(|group| (1..=LARGEST_GROUP).contains(&group.len())));
+            prop_assert_eq!(batch.groups.iter().map(Vec::len).sum::<usize>(), sizes.iter().sum::<usize>());
+            // Every border of a group is a border of a bundle.
+            let borders = |parts: Vec<usize>| -> Vec<usize> {
+                parts.iter().scan(0, |sum, size| { *sum += size; Some(*sum) }).collect()
+            };
+            let of_bundles = borders(sizes);
+            for border in borders(batch.groups.iter().map(Vec::len).collect()) {
+                prop_assert!(of_bundles.contains(&border));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_laid_out_is_private_and_gone_when_dropped() {
+        let run = tempfile::tempdir().unwrap();
+        let batch = Batch::of((0..9).map(|_| bundle(1))).with_file("text", b"hello".to_vec());
+        let laid = LaidOut::lay(&batch, run.path(), "N").unwrap();
+        let input = String::from_utf8(laid.input.clone()).unwrap();
+        assert!(input.starts_with("\"source-file\" \"g00000\"\n\"source-file\" \"g00001\"\n"), "{input}");
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(laid.dir()), 0o700);
+        assert_eq!(mode(&laid.dir().join("g00001")), 0o600);
+        drop(laid);
+        assert_eq!(fs::read_dir(run.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn only_old_batches_are_debris_by_their_name() {
+        let now = crate::clock::utc_now();
+        let young = format!("batch-{}-abc", RestartId::fresh());
+        assert!(!is_debris(&young, now));
+        assert!(is_debris(&young, now + chrono::Duration::hours(2)));
+        assert!(is_debris("batch-01ARZ3NDEKTSV4RRFFQ69G5FAV-x", now));
+        for name in ["batch-", "batch-x", "tmux.sock", "01ARZ3NDEKTSV4RRFFQ69G5FAV"] {
+            assert!(!is_debris(name, now), "{name}");
+        }
+    }
+}
