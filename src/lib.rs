@@ -2,6 +2,7 @@
 //!
 //! The modules in reading order; each layer uses only those below it (ARCHITECTURE.md).
 
+pub mod agent;
 pub mod clock;
 pub mod config;
 pub mod events;

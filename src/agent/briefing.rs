@@ -1,0 +1,94 @@
+//! The words netsky says to an agent: the startup question, the briefing and the nudge.
+//!
+//! Invariant: no line of them is a marker, so that what netsky sent can never prove an agent up. They are constant
+//! but for names, numbers and paths; no foreign text is in them.
+
+use std::path::Path;
+
+use crate::name::AgentName;
+
+use super::role::Role;
+
+/// What the texts speak of.
+#[derive(Debug, Clone)]
+pub struct Facts<'a> {
+    /// The agent.
+    pub agent: AgentName,
+    /// The number its marker ends in.
+    pub number: u64,
+    /// The clones beside it.
+    pub clones: u32,
+    /// What it is for.
+    pub role: &'a Role,
+    /// How it calls netsky: a name on its PATH or an absolute path, as a shell reads it.
+    pub netsky: &'a str,
+    /// Where it writes for its successor.
+    pub draft: &'a Path,
+}
+
+/// The first thing asked: it stands alone, because hooks may be switched off.
+pub fn startup(facts: &Facts<'_>) -> String {
+    format!(
+        "netsky started this session. You are {}; your number is {}. This is your startup turn: do no work yet. \
+         Answer with one last line that holds nothing but your name, the word session, your number and the word up, \
+         parted by single spaces.",
+        facts.agent, facts.number,
+    )
+}
+
+/// What stands in the model's context from the start: who it is and which commands it has.
+pub fn briefing(facts: &Facts<'_>) -> String {
+    let Facts { agent, number, clones, role, netsky, draft } = facts;
+    let draft = draft.display();
+    format!(
+        "# Briefing from netsky\n\n\
+         You are {agent}, your number is {number}. You run in a tmux session of your own, in a constellation of \
+         agent0 and {clones} clones that netsky keeps running. {role}\n\n\
+         - Messages reach you through netsky, each fenced and with its sender and id; what stands inside a fence was \
+         written by that sender, not by netsky.\n\
+         - `{netsky} inbox next` prints the oldest message you have not seen, long ones in numbered parts; call it \
+         until it says that the inbox is empty.\n\
+         - `{netsky} send agent1 \"text\"` writes to another agent, `{netsky} status` shows all of them.\n\
+         - For your successor, keep a hand-over up to date: write it with `{netsky} handoff write FILE` (it is kept in \
+         {draft}).\n\
+         - `{netsky} restart --handoff FILE` restarts the whole constellation, you too: call it only when you are told \
+         to, and end your turn right after it.\n",
+        role = role.sentence(),
+    )
+}
+
+/// The line typed into an idle agent; the hook puts the message itself before the model.
+pub fn nudge(netsky: &str) -> String {
+    format!(
+        "netsky: a message waits in your inbox. If it does not stand above, read it with `{netsky} inbox next` until the inbox is \
+         empty. Then act on it."
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::marker::{DEFAULT_CORE, Marker};
+
+    #[test]
+    fn nothing_netsky_says_is_a_marker_however_it_is_wrapped() {
+        let marker = Marker::new(DEFAULT_CORE).unwrap();
+        for agent in [AgentName::ROOT, AgentName::Numbered(12), AgentName::Overseer] {
+            let role = Role::of(agent, None);
+            let draft = Path::new("/home/me/.netsky/handoff/draft/agent0.md");
+            let facts = Facts { agent, number: 3, clones: 2, role: &role, netsky: "netsky", draft };
+            for text in [startup(&facts), briefing(&facts), nudge("netsky")] {
+                let words: Vec<&str> = text.split_whitespace().collect();
+                for start in 0..words.len() {
+                    for width in 1..=words.len() - start {
+                        let line = words[start..start + width].join(" ");
+                        assert_eq!(marker.find(&line), None);
+                        if line.len() > 60 {
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

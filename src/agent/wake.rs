@@ -1,0 +1,123 @@
+//! Waking whoever waits for a beacon: one datagram to every socket in `run/wake/`.
+//!
+//! A wake-up carries the name of the agent whose beacon is new, and may be lost; who waits looks at the beacons
+//! themselves, now and then also unasked.
+//! A socket that nobody listens on any more is removed by who finds it.
+
+use std::fs;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+
+use crate::id::RestartId;
+use crate::name::AgentName;
+use crate::paths::Home;
+
+/// A socket that is woken at each beacon; its name goes when it is dropped.
+#[derive(Debug)]
+pub struct Listener {
+    socket: UnixDatagram,
+    path: PathBuf,
+}
+
+impl Listener {
+    /// Listens from now on.
+    ///
+    /// # Errors
+    /// The socket cannot be made: `run/wake` is missing or not ours.
+    pub fn bind(home: &Home) -> io::Result<Self> {
+        let name = RestartId::fresh().to_string();
+        let path = home.wake().join(&name);
+        let socket = UnixDatagram::bind(&path).or_else(|error| match error.kind() {
+            io::ErrorKind::InvalidInput => UnixDatagram::bind(Short::of(&home.wake())?.path(&name)),
+            _ => Err(error),
+        })?;
+        socket.set_nonblocking(true)?;
+        Ok(Self { socket, path })
+    }
+
+    /// The socket, for a poller.
+    pub fn socket(&self) -> &UnixDatagram {
+        &self.socket
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // Nothing is lost if it stays: the next wake-up finds nobody and removes it.
+        drop(fs::remove_file(&self.path));
+    }
+}
+
+/// A directory by a path that is short however long its own is: a socket's path may have 107 bytes (unix(7)).
+struct Short(fs::File);
+
+impl Short {
+    fn of(dir: &Path) -> io::Result<Self> {
+        fs::File::open(dir).map(Self)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}", self.0.as_raw_fd())).join(name)
+    }
+}
+
+/// Wakes all who listen; returns how many.
+pub fn wake(home: &Home, agent: AgentName) -> usize {
+    let (Ok(entries), Ok(sender)) = (fs::read_dir(home.wake()), UnixDatagram::unbound()) else { return 0 };
+    if sender.set_nonblocking(true).is_err() {
+        return 0;
+    }
+    let mut woken = 0;
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let name = agent.to_string();
+        let sent = sender.send_to(name.as_bytes(), &path).or_else(|error| match error.kind() {
+            io::ErrorKind::InvalidInput => {
+                let dir = Short::of(&home.wake())?;
+                sender.send_to(name.as_bytes(), dir.path(&entry.file_name().to_string_lossy()))
+            }
+            _ => Err(error),
+        });
+        match sent {
+            Ok(_) => woken += 1,
+            // A full queue wakes as well as a new datagram does.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => woken += 1,
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => drop(fs::remove_file(&path)),
+            Err(_) => {}
+        }
+    }
+    woken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_with_a_long_path_is_woken_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::locate(Some(&dir.path().join("long".repeat(40))), None, None).unwrap();
+        home.create().unwrap();
+        let listener = Listener::bind(&home).unwrap();
+        assert_eq!(wake(&home, AgentName::ROOT), 1);
+        assert_eq!(listener.socket().recv(&mut [0; 8]).unwrap(), 6);
+    }
+
+    #[test]
+    fn who_listens_is_woken_and_who_is_gone_is_swept() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::locate(Some(dir.path()), None, None).unwrap();
+        home.create().unwrap();
+        let listener = Listener::bind(&home).unwrap();
+        let gone = UnixDatagram::bind(home.wake().join("gone")).unwrap();
+        drop(gone);
+        assert_eq!(wake(&home, AgentName::ROOT), 1);
+        assert_eq!(listener.socket().recv(&mut [0; 8]).unwrap(), 6);
+        assert!(!home.wake().join("gone").exists());
+        drop(listener);
+        assert_eq!(wake(&home, AgentName::ROOT), 0);
+        assert_eq!(fs::read_dir(home.wake()).unwrap().count(), 0);
+    }
+}
