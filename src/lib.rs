@@ -5,6 +5,7 @@
 pub mod agent;
 pub mod clock;
 pub mod config;
+pub mod constellation;
 pub mod events;
 pub mod exit;
 pub mod handoff;

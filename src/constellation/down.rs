@@ -1,0 +1,87 @@
+//! The story of `down`: agents end, and what should run no longer says that they should.
+
+use std::collections::BTreeSet;
+
+use crate::clock;
+use crate::handoff::HandoffError;
+use crate::name::AgentName;
+use crate::state::epochs::{OwnerEpochs, Scope};
+use crate::tmux::When;
+
+use super::handover;
+use super::means::Means;
+use super::plan::{self, Plan};
+use super::scene::{self, Scene};
+use super::trouble::Trouble;
+
+/// What is to be done.
+#[derive(Debug)]
+pub struct Prepared {
+    /// What is there.
+    pub scene: Scene,
+    /// What ends.
+    pub plan: Plan,
+    /// The agents that are to be down, whether or not they run.
+    pub agents: BTreeSet<AgentName>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Lowered {
+    /// Whose sessions ended.
+    pub ended: Vec<AgentName>,
+    /// Whether the tmux server ended too.
+    pub server_ended: bool,
+}
+
+/// Looks and decides; also what `--dry-run` shows. `names` `None`: everything.
+///
+/// # Errors
+/// tmux did not answer, or a session that was named is somebody else's.
+pub fn prepare(means: &Means<'_>, names: Option<&[AgentName]>) -> Result<Prepared, Trouble> {
+    let scene = scene::look(means.home, means.tmux)?;
+    let plan = plan::down(names, &scene.present);
+    if !plan.foreign.is_empty() {
+        return Err(super::preflight::PreflightError::Foreign { agents: plan.foreign }.into());
+    }
+    let agents = match names {
+        Some(names) => names.iter().copied().collect(),
+        None => {
+            let spawned = scene.spawned.agents.keys().chain(scene.desired.agents.keys()).copied();
+            spawned.chain(plan.tear_down.iter().map(|there| there.name)).collect()
+        }
+    };
+    Ok(Prepared { scene, plan, agents })
+}
+
+/// Carries it out, under the lock.
+///
+/// # Errors
+/// Sessions or processes are left.
+pub fn carry_out(
+    means: &Means<'_>,
+    names: Option<&[AgentName]>,
+    prepared: &Prepared,
+) -> Result<Lowered, Trouble> {
+    let Prepared { scene, plan, agents } = prepared;
+    if means.actor.is_owner() {
+        OwnerEpochs::raise(means.home, names.map_or(Scope::All, Scope::Agents))?;
+    }
+    // First of all, so that nothing revives what is being ended.
+    means.desire("down", scene, |desired| desired.retain(|name, _| !agents.contains(name)))?;
+    handover::recover(means.home, clock::utc_now()).map_err(|error: HandoffError| Trouble::from(error))?;
+    means.tear_down(plan, agents.clone(), scene, None)?;
+    let server_ended = match &scene.snapshot {
+        Some(snapshot) if names.is_none() && snapshot.server.home.is_some() => {
+            let process = snapshot.server.process();
+            match process {
+                Some(process) => {
+                    means.tmux.end_server(process, When::Empty).map_err(|error| Trouble::from(&error))?
+                }
+                None => true,
+            }
+        }
+        _ => false,
+    };
+    Ok(Lowered { ended: plan.tear_down.iter().map(|there| there.name).collect(), server_ended })
+}

@@ -1,0 +1,491 @@
+//! The story of a restart, phase by phase.
+//!
+//! Each phase is in the record before the next begins. Until `tearing-down` the running constellation is untouched.
+//! Whatever fails, the record ends in a terminal phase and the claim is kept. The lock is held throughout.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::agent::profile::Profile;
+use crate::clock::{self, Instant};
+use crate::events;
+use crate::exit::Exit;
+use crate::handoff::claim::Claim;
+use crate::handoff::deliver;
+use crate::id::{Generation, RestartId};
+use crate::lock::Lock;
+use crate::name::AgentName;
+use crate::state::desired::DesiredAgent;
+use crate::state::epochs::{OwnerEpochs, Scope};
+use crate::status::{AgentRecord, Beginning, Ending, HandoffState, Phase, Record, Store};
+
+use super::handover::{self, Wanted};
+use super::means::{Means, Progress, Tell, agent_record, note_ready, outcome_word};
+use super::nudge::{Nudged, Target};
+use super::plan::{self, Extent, Plan};
+use super::preflight::{self, Preflight};
+use super::queue::Queue;
+use super::ready::{Event, Rising, Settled};
+use super::scene::{self, Scene};
+use super::spawn::Spawner;
+use super::trouble::{self, Trouble};
+
+/// What was asked for.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// Names this restart.
+    pub id: RestartId,
+    /// Names what it spawns.
+    pub generation: Generation,
+    /// Whom it is about.
+    pub extent: Extent,
+    /// `--agent`.
+    pub flag: Option<String>,
+    /// Why, in the words of who asked.
+    pub reason: Option<String>,
+    /// `--force`.
+    pub force: bool,
+}
+
+/// A restart under way.
+#[derive(Debug)]
+pub struct Restart<'a> {
+    means: Means<'a>,
+    order: Order,
+    lock: Lock,
+    store: Store,
+    record: Record,
+    begun: Instant,
+    claim: Option<Claim>,
+}
+
+/// What the preflight found and decided.
+#[derive(Debug)]
+pub struct Prepared {
+    /// What is there.
+    pub scene: Scene,
+    /// What is to be done.
+    pub plan: Plan,
+    /// The profiles of the plan.
+    pub profiles: BTreeMap<String, Profile>,
+    /// What is only tight.
+    pub warning: Option<String>,
+}
+
+/// Looks and decides; writes nothing but a probe file, and not even that where it only rehearses (`--dry-run`).
+///
+/// # Errors
+/// Something does not hold.
+pub fn prepare(means: &Means<'_>, order: &Order) -> Result<Prepared, Trouble> {
+    let scene = scene::look(means.home, means.tmux)?;
+    let plan = means.with_sources(&scene, order.flag.as_deref(), |sources| {
+        plan::restart(&order.extent, &scene.present, sources)
+    });
+    let profiles = preflight::profiles(&plan.spawn, means.config, means.netsky)?;
+    let preflight = Preflight {
+        home: means.home,
+        tmux: means.tmux,
+        plan: &plan,
+        profiles: &profiles,
+        surroundings: means.surroundings,
+        force: order.force,
+        rehearses: means.rehearses,
+        server_runs: scene.snapshot.is_some(),
+    };
+    let warning = preflight.check()?;
+    Ok(Prepared { scene, plan, profiles, warning })
+}
+
+impl Prepared {
+    /// Adds something that whoever asked should know.
+    fn warn(&mut self, more: String) {
+        self.warning = Some(match self.warning.take() {
+            Some(warning) => format!("{warning}; {more}"),
+            None => more,
+        });
+    }
+}
+
+impl<'a> Restart<'a> {
+    /// Begins: the epochs first, where the owner asked, then the record.
+    ///
+    /// # Errors
+    /// Neither could be made durable; nothing was touched.
+    pub fn begin(means: Means<'a>, order: Order, lock: Lock) -> Result<Self, Trouble> {
+        let named = order.extent.agents();
+        let scope = match order.extent {
+            Extent::Whole { .. } => Scope::All,
+            Extent::Named(_) => Scope::Agents(&named),
+        };
+        if means.actor.is_owner() {
+            OwnerEpochs::raise(means.home, scope)?;
+            means.surroundings.store(means.home)?;
+        }
+        let store = Store::of(means.home, means.config.restart.status_keep);
+        let record = Record::begin(Beginning {
+            id: order.id,
+            pid: rustix::process::getpid().as_raw_nonzero().get(),
+            at: clock::utc_now(),
+            actor: means.actor,
+            reason: order.reason.clone(),
+            generation: order.generation,
+            clones: clones_of(&order.extent),
+        });
+        store.write(&record)?;
+        let mut note = |moved| events::Event::new("moved-aside").with("why", moved).log(means.home);
+        store.settle(&lock, Some(order.id), &mut note)?;
+        store.prune(Some(order.id))?;
+        Ok(Self { means, order, lock, store, record, begun: clock::monotonic_now(), claim: None })
+    }
+
+    /// Takes over what another process has begun and prepared.
+    ///
+    /// # Errors
+    /// The record cannot be written.
+    pub fn take_over(
+        means: Means<'a>,
+        order: Order,
+        lock: Lock,
+        mut record: Record,
+        claim: Option<Claim>,
+    ) -> Result<Self, Trouble> {
+        record.pid = rustix::process::getpid().as_raw_nonzero().get();
+        let store = Store::of(means.home, means.config.restart.status_keep);
+        store.write(&record)?;
+        Ok(Self { means, order, lock, store, record, begun: clock::monotonic_now(), claim })
+    }
+
+    /// The record so far.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// The claimed hand-over.
+    pub fn claimed(&self) -> Option<&Claim> {
+        self.claim.as_ref()
+    }
+
+    /// The lock, to be lent to a supervisor.
+    pub fn lock(&self) -> &Lock {
+        &self.lock
+    }
+
+    /// Whom it is about, and how.
+    pub fn order(&self) -> &Order {
+        &self.order
+    }
+
+    /// The preflight: everything is checked, what earlier commands left is delivered, the hand-over is claimed.
+    ///
+    /// # Errors
+    /// Something does not hold; the running constellation was not touched.
+    pub fn preflight(&mut self, wanted: &Wanted) -> Result<Prepared, Trouble> {
+        self.look_and_claim(wanted).map_err(|trouble| self.with_claim(trouble))
+    }
+
+    fn look_and_claim(&mut self, wanted: &Wanted) -> Result<Prepared, Trouble> {
+        self.means.go_on()?;
+        self.means.tidy();
+        let mut prepared = prepare(&self.means, &self.order)?;
+        let now = clock::utc_now();
+        let ending = prepared.scene.spawned.generation(AgentName::ROOT);
+        let limit = self.means.config.handoff.max_bytes;
+        self.claim = if self.order.extent.has_root() || matches!(wanted, Wanted::Given(_)) {
+            handover::claim(
+                self.means.home,
+                wanted,
+                self.means.actor,
+                ending,
+                self.order.generation,
+                limit,
+                now,
+            )?
+        } else {
+            None
+        };
+        // After the claim: a pending one that came from the file that is given is this restart's hand-over.
+        handover::recover_all_but(self.means.home, self.claim.as_ref().map(Claim::id), now)?;
+        if let Some(claim) = &self.claim {
+            self.record.note_handoff(handover::record(claim, HandoffState::Claimed))?;
+            self.store.write(&self.record)?;
+            if claim.generation() != Some(self.order.generation) {
+                let id = claim.id();
+                prepared.warn(format!("the hand-over was taken by an earlier command and goes on as {id}"));
+            }
+        }
+        Ok(prepared)
+    }
+
+    /// Everything after the preflight. Must run in a tokio runtime.
+    ///
+    /// # Errors
+    /// What failed; [`Restart::end`] closes the record with it.
+    pub async fn carry_out(&mut self, prepared: Prepared, tell: Tell<'_>) -> Result<Exit, Trouble> {
+        let done = self.go_through(prepared, tell).await;
+        done.map_err(|trouble| self.with_claim(trouble))
+    }
+
+    async fn go_through(&mut self, prepared: Prepared, tell: Tell<'_>) -> Result<Exit, Trouble> {
+        let Prepared { mut scene, plan, profiles, .. } = prepared;
+        self.means.go_on()?;
+        self.desire(&scene, &plan)?;
+        self.enter(Phase::TearingDown, tell)?;
+        let agents: BTreeSet<AgentName> = plan
+            .tear_down
+            .iter()
+            .map(|there| there.name)
+            .chain(self.order.extent.agents())
+            .chain(self.leftovers(&scene))
+            .collect();
+        self.means.tear_down(&plan, agents, &scene, Some(self.order.generation))?;
+        self.means.go_on()?;
+
+        let server = self.means.server(&mut scene)?;
+        let clones = self.clones_for_briefing(&scene);
+        let means = self.means;
+        let spawner = means.spawner(server, &profiles, self.order.generation, clones);
+        let mut rising = Rising::new(means.home, means.tmux, means.interrupts)?;
+        let mut queue = Queue::new(plan.spawn, means.config.restart.start_parallel);
+        spawner.prepare(queue.all(), &mut scene.spawned)?;
+        for wish in queue.all() {
+            self.record.note_agent(AgentRecord::starting(wish.name, wish.profile.clone()))?;
+        }
+        queue.start_more(&spawner, &means, &mut scene, &mut rising)?;
+        self.enter(Phase::Spawned, tell)?;
+        self.await_all(queue, &spawner, scene, rising, tell).await
+    }
+
+    async fn await_all(
+        &mut self,
+        mut queue: Queue,
+        spawner: &Spawner<'_>,
+        mut scene: Scene,
+        mut rising: Rising,
+        tell: Tell<'_>,
+    ) -> Result<Exit, Trouble> {
+        let mut nudge = None;
+        let mut missing = Vec::new();
+        loop {
+            match rising.next().await? {
+                Event::Over if queue.is_empty() => break,
+                Event::Over => {}
+                Event::Signal(signal) => return Err(Trouble::signalled(signal)),
+                Event::Moved(name, word) => {
+                    tell(Progress::Agent { name, word: word.to_owned(), is_final: false });
+                }
+                Event::Settled(settled) => {
+                    let word = outcome_word(&settled.outcome);
+                    tell(Progress::Agent { name: settled.name, word, is_final: true });
+                    note_ready(&mut scene.spawned, &settled);
+                    self.note(&settled)?;
+                    match trouble::of_settled(&settled) {
+                        None if settled.name.is_root() => {
+                            self.enter(Phase::UpDetected, tell)?;
+                            if self.deliver(tell)? {
+                                nudge = self.nudge(&scene, spawner.profiles, settled.name);
+                            }
+                        }
+                        None => {}
+                        Some(trouble) if self.is_needed(settled.name) => {
+                            scene.spawned.store(self.means.home)?;
+                            return Err(trouble);
+                        }
+                        Some(_) => missing.push(settled.name),
+                    }
+                }
+            }
+            queue.start_more(spawner, &self.means, &mut scene, &mut rising)?;
+        }
+        scene.spawned.store(self.means.home)?;
+        if let Some(nudge) = nudge {
+            self.hear_of_nudge(nudge.await.ok(), tell);
+        }
+        self.finish(&missing, tell)
+    }
+
+    /// The end of a restart whose needed agents are all up.
+    fn finish(&mut self, missing: &[AgentName], tell: Tell<'_>) -> Result<Exit, Trouble> {
+        if !self.order.extent.has_root() {
+            self.enter(Phase::UpDetected, tell)?;
+            // agent0 was not restarted: it gets what was given now.
+            self.deliver(tell)?;
+        }
+        let ending = if missing.is_empty() { Ending::Complete } else { Ending::Degraded };
+        self.record.finish(ending, clock::utc_now(), self.begun_before())?;
+        self.store.write(&self.record)?;
+        tell(Progress::Phase(self.record.phase()));
+        handover::prune(self.means.home, self.means.config.handoff.keep);
+        Ok(if missing.is_empty() { Exit::Done } else { Exit::Degraded })
+    }
+
+    /// Closes the record of a restart that failed.
+    pub fn end(mut self, trouble: &Trouble) -> Record {
+        let step = match self.record.phase() {
+            Phase::Preflight => Phase::Preflight,
+            Phase::Draining => Phase::Draining,
+            Phase::TearingDown => Phase::Spawned,
+            Phase::Spawned => Phase::UpDetected,
+            Phase::UpDetected => Phase::HandoffDelivered,
+            later => later,
+        };
+        let ending = Ending::Errored { failure: trouble.failure(step), exit_code: trouble.exit.code() };
+        let closed = self.record.finish(ending, clock::utc_now(), self.begun_before());
+        let written = closed
+            .map_err(|error| error.to_string())
+            .and_then(|()| self.store.write(&self.record).map_err(|error| trouble::chain(&error)));
+        if let Err(why) = written {
+            // The next command reads it as interrupted, which it is.
+            events::Event::new("record-lost")
+                .with("id", self.record.id)
+                .with("why", why)
+                .log(self.means.home);
+        }
+        self.record
+    }
+
+    fn begun_before(&self) -> Duration {
+        clock::monotonic_now().saturating_duration_since(self.begun)
+    }
+
+    fn enter(&mut self, phase: Phase, tell: Tell<'_>) -> Result<(), Trouble> {
+        self.record.advance(phase, clock::utc_now(), self.begun_before())?;
+        self.store.write(&self.record)?;
+        tell(Progress::Phase(phase));
+        Ok(())
+    }
+
+    fn note(&mut self, settled: &Settled) -> Result<(), Trouble> {
+        let profile = self
+            .record
+            .agents()
+            .iter()
+            .find(|agent| agent.name == settled.name)
+            .map(|agent| agent.profile.clone())
+            .unwrap_or_default();
+        self.record.note_agent(agent_record(&profile, settled))?;
+        Ok(())
+    }
+
+    /// What should run is what this restart is to leave behind, whatever becomes of it.
+    fn desire(&self, scene: &Scene, plan: &Plan) -> Result<(), Trouble> {
+        let whole = matches!(self.order.extent, Extent::Whole { .. });
+        self.means.desire("restart", scene, |agents| {
+            if whole {
+                agents.retain(|name, _| name.number().is_none());
+            }
+            for wish in &plan.spawn {
+                let agent = DesiredAgent { profile: wish.profile.clone(), from_flag: wish.from_flag };
+                agents.insert(wish.name, agent);
+            }
+        })?;
+        Ok(())
+    }
+
+    /// Agents whose sessions are gone but whose processes may not be.
+    fn leftovers(&self, scene: &Scene) -> Vec<AgentName> {
+        scene.spawned.agents.keys().copied().filter(|name| self.order.extent.covers(*name)).collect()
+    }
+
+    fn clones_for_briefing(&self, scene: &Scene) -> u32 {
+        match &self.order.extent {
+            Extent::Whole { clones, .. } => *clones,
+            Extent::Named(_) => scene.desired.clones().unwrap_or_default(),
+        }
+    }
+
+    /// Whether the restart fails when this agent is not up.
+    fn is_needed(&self, name: AgentName) -> bool {
+        match self.order.extent {
+            Extent::Whole { .. } => name.is_root(),
+            Extent::Named(_) => true,
+        }
+    }
+
+    fn with_claim(&self, trouble: Trouble) -> Trouble {
+        match &self.claim {
+            Some(claim) => trouble.and(&format!(
+                "the hand-over {} is kept and goes to the next agent0 that comes up",
+                claim.id()
+            )),
+            None => trouble,
+        }
+    }
+
+    /// Archives the envelope and puts it into agent0's inbox. `false`: there is none.
+    fn deliver(&mut self, tell: Tell<'_>) -> Result<bool, Trouble> {
+        let Some(claim) = self.claim.take() else { return Ok(false) };
+        if let Err(error) = deliver::deliver(self.means.home, &claim) {
+            self.claim = Some(claim);
+            return Err(error.into());
+        }
+        self.record.note_handoff(handover::record(&claim, HandoffState::Delivered))?;
+        self.enter(Phase::HandoffDelivered, tell)?;
+        Ok(true)
+    }
+
+    /// Has an agent nudged beside the waiting.
+    fn nudge(
+        &self,
+        scene: &Scene,
+        profiles: &BTreeMap<String, Profile>,
+        name: AgentName,
+    ) -> Option<tokio::task::JoinHandle<Nudged>> {
+        let spawn = scene.spawned.agents.get(&name)?;
+        let pane = spawn.pane.as_ref()?.pane.parse().ok()?;
+        let profile = profiles.get(&spawn.profile)?.clone();
+        let (home, tmux, generation) = (self.means.home.clone(), self.means.tmux.clone(), spawn.generation);
+        let spoken = crate::agent::hook::spoken_name(
+            self.means.netsky,
+            self.means
+                .surroundings
+                .environment
+                .get(std::ffi::OsStr::new("PATH"))
+                .map(std::ffi::OsString::as_os_str),
+        );
+        let line = crate::agent::briefing::nudge(&spoken);
+        Some(tokio::task::spawn_blocking(move || {
+            let target =
+                Target { home: &home, tmux: &tmux, agent: name, generation, pane, profile: &profile };
+            match tmux.snapshot().and_then(|seen| target.nudge(&line, &seen)) {
+                Ok(nudged) => nudged,
+                Err(error) => {
+                    events::Event::new("nudge-failed").with("agent", name).with("why", error).log(&home);
+                    Nudged::Unverified
+                }
+            }
+        }))
+    }
+
+    fn hear_of_nudge(&self, nudged: Option<Nudged>, tell: Tell<'_>) {
+        match nudged {
+            Some(Nudged::Typed) => {}
+            Some(Nudged::Queued) => {
+                tell(Progress::Note("agent0 is busy: it gets the hand-over at its next prompt".to_owned()));
+            }
+            Some(Nudged::Unverified) | None => tell(Progress::Note(
+                "whether agent0 took the nudge is not known: it gets the hand-over at its next prompt"
+                    .to_owned(),
+            )),
+        }
+    }
+}
+
+/// Agents besides agent0 that a restart of this extent is about.
+fn clones_of(extent: &Extent) -> u32 {
+    let clones = extent.agents().iter().filter(|name| !name.is_root()).count();
+    u32::try_from(clones).unwrap_or(u32::MAX)
+}
+
+/// Whether a restart would end the session that this very process lives in.
+pub fn ends_caller(plan: &Plan, scene: &Scene, caller: Option<AgentName>, extent: &Extent) -> bool {
+    let lineage = super::teardown::own_lineage();
+    let in_pane = scene.snapshot.as_ref().is_some_and(|snapshot| {
+        snapshot
+            .panes
+            .iter()
+            .filter(|row| plan.tear_down.iter().any(|there| there.session == row.session))
+            .any(|row| lineage.contains(&row.pid))
+    });
+    // Somebody who carries an agent's mark would be swept with it, wherever it runs.
+    in_pane || caller.is_some_and(|agent| extent.covers(agent))
+}

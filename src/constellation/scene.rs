@@ -1,0 +1,228 @@
+//! What every verb looks at first: the settings, what should run, what was spawned, and what tmux has.
+//!
+//! One conversation with tmux, however many agents there are. That there is no server is an answer; that there is no
+//! answer is not "nothing runs".
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::clock::Deadline;
+use crate::config::{Config, Socket as ConfiguredSocket};
+use crate::name::AgentName;
+use crate::paths::Home;
+use crate::persist::{MovedAside, PersistError};
+use crate::process::{self, ProcessId, Signal};
+use crate::state::desired::Desired;
+use crate::state::spawned::Spawned;
+use crate::tmux::{NoAnswer, PaneId, PaneRow, Snapshot, Socket, Tmux};
+
+use super::plan::Present;
+
+/// A server makes its socket again in so long (seen: under 100 ms).
+const SOCKET_WAIT: Duration = Duration::from_secs(1);
+
+/// What is there.
+#[derive(Debug)]
+pub struct Scene {
+    /// What should run.
+    pub desired: Desired,
+    /// What was spawned.
+    pub spawned: Spawned,
+    /// What tmux has; `None`: no server runs.
+    pub snapshot: Option<Snapshot>,
+    /// The sessions with agents' names, in order.
+    pub present: Vec<Present>,
+    /// Screens that were read in the same conversation.
+    pub screens: BTreeMap<PaneId, String>,
+    /// What could not be understood and lies aside now.
+    pub moved_aside: Vec<MovedAside>,
+}
+
+/// The scene cannot be seen.
+#[derive(Debug, thiserror::Error)]
+pub enum SceneError {
+    /// What netsky remembers cannot be read.
+    #[error("reading what was spawned")]
+    Unreadable {
+        /// The read that failed.
+        #[from]
+        source: PersistError,
+    },
+    /// tmux did not say.
+    #[error(transparent)]
+    Tmux {
+        /// What came back.
+        #[from]
+        source: NoAnswer,
+    },
+    /// The server carries another home.
+    #[error("the tmux server belongs to the home {}", owner)]
+    ForeignServer {
+        /// The home that it carries.
+        owner: String,
+    },
+    /// Agents run in a server that does not answer any more, because another one has its place.
+    #[error(
+        "another tmux server (process {other}) answers, and the one that netsky started (process {own}) still runs"
+    )]
+    SecondServer {
+        /// The one that answers.
+        other: i32,
+        /// The one on record.
+        own: i32,
+    },
+}
+
+/// The server that the configuration means.
+pub fn socket(config: &Config, home: &Home) -> Socket {
+    match &config.tmux.socket {
+        ConfiguredSocket::OwnHome => Socket::Path(home.tmux_socket()),
+        ConfiguredSocket::Name(name) => Socket::Name(name.clone()),
+        ConfiguredSocket::Path(path) => Socket::Path(path.clone()),
+        ConfiguredSocket::UserDefault => Socket::Default,
+    }
+}
+
+/// What netsky remembers, without asking tmux.
+pub fn remembered(home: &Home) -> Result<Scene, PersistError> {
+    let (desired, moved_desired) = Desired::load(home)?;
+    let (spawned, moved_spawned) = Spawned::load(home)?;
+    let moved_aside = moved_desired.into_iter().chain(moved_spawned).collect();
+    Ok(Scene { desired, spawned, snapshot: None, present: Vec::new(), screens: BTreeMap::new(), moved_aside })
+}
+
+/// Looks at everything.
+///
+/// # Errors
+/// tmux did not answer, or its server is another home's.
+pub fn look(home: &Home, tmux: &Tmux) -> Result<Scene, SceneError> {
+    look_at(home, tmux, remembered(home)?, &[])
+}
+
+/// The same with the screens of those whose hooks have not spoken: nothing else tells what they do.
+///
+/// # Errors
+/// As [`look`].
+pub fn look_closely(home: &Home, tmux: &Tmux) -> Result<Scene, SceneError> {
+    let scene = remembered(home)?;
+    let silent = scene.spawned.agents.iter().filter(|(name, _)| !home.beacon(**name).exists());
+    let panes: Vec<PaneId> = silent.filter_map(|(_, spawn)| spawn.pane.as_ref()?.pane.parse().ok()).collect();
+    look_at(home, tmux, scene, &panes)
+}
+
+fn look_at(home: &Home, tmux: &Tmux, mut scene: Scene, panes: &[PaneId]) -> Result<Scene, SceneError> {
+    let seen = match panes {
+        [] => tmux.snapshot().map(|snapshot| (snapshot, BTreeMap::new())),
+        panes => tmux.snapshot_with_screens(panes),
+    };
+    scene.snapshot = match seen {
+        Ok((snapshot, screens)) => {
+            scene.screens = screens;
+            Some(snapshot)
+        }
+        Err(error) if error.is_no_server() => socket_made_again(tmux, scene.spawned.server)?,
+        Err(error) => return Err(too_old_or(tmux, error).into()),
+    };
+    if let Some(snapshot) = &scene.snapshot {
+        let own = home.root().to_string_lossy();
+        match snapshot.server.home.as_deref() {
+            Some(owner) if owner.to_string_lossy() != own => {
+                return Err(SceneError::ForeignServer { owner: owner.display().to_string() });
+            }
+            _ => {}
+        }
+        if let Some(error) = second_server(snapshot.server.pid, scene.spawned.server) {
+            return Err(error);
+        }
+        scene.present = present(home, snapshot, &scene.spawned);
+    }
+    Ok(scene)
+}
+
+/// What lives in a server of ours that lost its socket to another one would be taken for gone, and be made again.
+fn second_server(answering: i32, recorded: Option<ProcessId>) -> Option<SceneError> {
+    let own = recorded.filter(|own| own.pid != answering && own.is_alive())?;
+    Some(SceneError::SecondServer { other: answering, own: own.pid })
+}
+
+/// A tmux that is too old does not understand the question: then that is the error.
+fn too_old_or(tmux: &Tmux, error: NoAnswer) -> NoAnswer {
+    match error {
+        NoAnswer::Incomplete { .. } | NoAnswer::Refused { .. } => match tmux.version() {
+            Err(too_old @ NoAnswer::TooOld { .. }) => too_old,
+            Ok(_) | Err(_) => error,
+        },
+        error => error,
+    }
+}
+
+/// A server of ours that still runs but whose socket was removed makes it again when told; never a second server.
+fn socket_made_again(tmux: &Tmux, server: Option<ProcessId>) -> Result<Option<Snapshot>, NoAnswer> {
+    let Some(server) = server.filter(|server| server.is_alive()) else { return Ok(None) };
+    if server.signal(Signal::User1).is_err() {
+        return Ok(None);
+    }
+    let found =
+        process::poll(Duration::from_millis(25), Deadline::after(SOCKET_WAIT), || match tmux.snapshot() {
+            Err(error) if error.is_no_server() => None,
+            answer => Some(answer),
+        });
+    match found {
+        Some(answer) => answer.map(Some),
+        None if server.is_alive() => Err(NoAnswer::StillRunning { pid: server.pid, limit: SOCKET_WAIT }),
+        None => Ok(None),
+    }
+}
+
+impl Scene {
+    /// The process of the tmux server.
+    pub fn server(&self) -> Option<i32> {
+        self.snapshot.as_ref().map(|snapshot| snapshot.server.pid)
+    }
+
+    /// Where each agent worked last.
+    pub fn last_dirs(&self) -> BTreeMap<AgentName, PathBuf> {
+        self.spawned.agents.iter().map(|(name, spawn)| (*name, spawn.workdir.clone())).collect()
+    }
+
+    /// The session of an agent.
+    pub fn present(&self, name: AgentName) -> Option<&Present> {
+        self.present.iter().find(|there| there.name == name)
+    }
+}
+
+/// The sessions with agents' names. On a server of our own all are ours; elsewhere those whose pane carries our mark.
+fn present(home: &Home, snapshot: &Snapshot, spawned: &Spawned) -> Vec<Present> {
+    let own_server = snapshot.server.home.is_some();
+    let sessions: BTreeSet<_> = snapshot
+        .panes
+        .iter()
+        .filter_map(|row| Some((row.session_name.parse::<AgentName>().ok()?, row.session)))
+        .collect();
+    sessions
+        .into_iter()
+        .filter_map(|(name, session)| {
+            let rows: Vec<&PaneRow> = snapshot.panes.iter().filter(|row| row.session == session).collect();
+            let is_marked = |row: &&&PaneRow| {
+                row.mark.as_ref().is_some_and(|mark| mark.agent == name && mark.home == home.root())
+            };
+            let marked = rows.iter().find(is_marked).copied();
+            let pane = marked.or_else(|| rows.iter().min_by_key(|row| row.pane).copied())?;
+            // A pane without a mark is a person's in one of our sessions: its agent is gone.
+            let generation = marked.and_then(|row| row.mark.as_ref()).map(|mark| mark.generation);
+            let recorded = spawned.agents.get(&name).map(|spawn| spawn.generation);
+            let is_revoked = generation.is_some_and(|generation| spawned.revoked.contains(&generation));
+            Some(Present {
+                name,
+                session,
+                pane: pane.pane,
+                pid: pane.pid,
+                alive: marked.is_some_and(|row| row.dead.is_none()),
+                // What nothing is recorded of is adopted, not ended.
+                current: !is_revoked && (recorded.is_none() || recorded == generation),
+                ours: own_server || marked.is_some(),
+            })
+        })
+        .collect()
+}

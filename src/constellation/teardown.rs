@@ -1,0 +1,190 @@
+//! Ending agents: keep their screens, end their sessions, then see that their processes are gone.
+//!
+//! Sessions are ended by id, processes by pid and start time. Spared: the restarter and its ancestors, every tmux
+//! server, what lives under another tmux server, the new generation, and whoever is not torn down. While a survivor
+//! is left, nothing may be spawned.
+
+use std::collections::{BTreeSet, HashSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::clock::{Deadline, monotonic_now};
+use crate::events::Event;
+use crate::id::Generation;
+use crate::name::AgentName;
+use crate::paths::Home;
+use crate::process::{self, Marked, ProcessId, Signal};
+use crate::state::spawned::Spawned;
+use crate::tmux::{NoAnswer, PaneId, Tmux};
+
+use super::plan::Present;
+
+/// Processes that hung up on are given so long before they are told to end.
+const HANG_UP_GRACE: Duration = Duration::from_millis(250);
+
+/// What was killed is gone after so long, or it hangs in the kernel.
+const KILL_TAKES: Duration = Duration::from_secs(2);
+
+/// So many lines that scrolled off are kept with a screen.
+const KEPT_SCROLLBACK: u32 = 2_000;
+
+/// The names of a tmux server's process, on Linux and elsewhere.
+const TMUX_SERVER: [&str; 2] = ["tmux: server", "tmux"];
+
+/// Agents could not be ended.
+#[derive(Debug, thiserror::Error)]
+pub enum TeardownError {
+    /// tmux did not do it, or did not say.
+    #[error("ending {count} sessions")]
+    Tmux {
+        /// How many.
+        count: usize,
+        /// What came back.
+        source: NoAnswer,
+    },
+    /// Processes are left.
+    #[error("{} are still there after being killed: {}", survivors.len(), named(survivors))]
+    Survivors {
+        /// Which.
+        survivors: Vec<Marked>,
+    },
+}
+
+fn named(survivors: &[Marked]) -> String {
+    let name = |marked: &Marked| format!("process {} of {}", marked.process.pid, marked.mark.agent);
+    survivors.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+/// What is to be ended, and how gently.
+#[derive(Debug)]
+pub struct Teardown<'a> {
+    /// The home.
+    pub home: &'a Home,
+    /// The tmux server they live in.
+    pub tmux: &'a Tmux,
+    /// Its process, where it runs.
+    pub server: Option<i32>,
+    /// The agents.
+    pub agents: BTreeSet<AgentName>,
+    /// The generation that is about to live; nothing of it is ended.
+    pub spared: Option<Generation>,
+    /// Between telling processes to end and ending them.
+    pub grace: Duration,
+}
+
+impl Teardown<'_> {
+    /// Ends the sessions in `present` and every process of the agents.
+    ///
+    /// # Errors
+    /// tmux did not answer or refused, or processes survived.
+    pub fn run(&self, present: &[Present], spawned: &Spawned) -> Result<(), TeardownError> {
+        let panes: Vec<ProcessId> = present.iter().filter_map(|there| ProcessId::of(there.pid)).collect();
+        self.keep_screens(present, spawned);
+        self.end_sessions(present)?;
+        self.end_processes(&panes)
+    }
+
+    /// A screen that cannot be kept is noted and stops nothing.
+    fn keep_screens(&self, present: &[Present], spawned: &Spawned) {
+        let wanted: Vec<(PaneId, PathBuf)> = present
+            .iter()
+            .filter_map(|there| {
+                let generation = spawned.agents.get(&there.name)?.generation;
+                Some((there.pane, self.home.screen(there.name, generation)))
+            })
+            .collect();
+        if wanted.is_empty() {
+            return;
+        }
+        if let Err(error) = self.tmux.keep_screens(&wanted, KEPT_SCROLLBACK) {
+            Event::new("screens-lost").with("why", error).log(self.home);
+        }
+    }
+
+    fn end_sessions(&self, present: &[Present]) -> Result<(), TeardownError> {
+        if present.is_empty() {
+            return Ok(());
+        }
+        let sessions: Vec<_> = present.iter().map(|there| there.session).collect();
+        let count = sessions.len();
+        self.tmux.kill(&sessions).map(drop).map_err(|source| TeardownError::Tmux { count, source })
+    }
+
+    fn end_processes(&self, panes: &[ProcessId]) -> Result<(), TeardownError> {
+        let spared = Spared { lineage: own_lineage(), server: self.server, generation: self.spared };
+        let start = monotonic_now();
+        let told = Deadline::from(start, HANG_UP_GRACE.min(self.grace));
+        let killed = Deadline::from(start, self.grace);
+        let given_up = Deadline::from(start, self.grace + KILL_TAKES);
+        let mut sent = HashSet::new();
+        let cleared = process::poll(Duration::from_millis(15), given_up, || {
+            // The panes' own processes are cheap to look at; the whole table is read when they are gone.
+            let panes_left = panes.iter().any(|pane| pane.is_alive());
+            if panes_left && !told.is_past() {
+                return None;
+            }
+            let left = self.left(panes, &spared);
+            let signal = match (told.is_past(), killed.is_past()) {
+                (_, true) => Signal::Kill,
+                (true, _) => Signal::Terminate,
+                _ => Signal::HangUp,
+            };
+            for process in &left {
+                if sent.insert((*process, signal)) {
+                    // One that may not be signalled is a survivor and is named.
+                    process.signal(signal).unwrap_or_default();
+                }
+            }
+            left.is_empty().then_some(())
+        });
+        match cleared {
+            Some(()) => Ok(()),
+            None => {
+                let left: HashSet<ProcessId> = self.left(panes, &spared).into_iter().collect();
+                let survivors = process::marked().into_iter().filter(|marked| left.contains(&marked.process));
+                Err(TeardownError::Survivors { survivors: survivors.collect() })
+            }
+        }
+    }
+
+    fn left(&self, panes: &[ProcessId], spared: &Spared) -> Vec<ProcessId> {
+        let home = self.home.root().to_string_lossy();
+        let mut left: Vec<ProcessId> = panes.iter().copied().filter(|pane| pane.is_alive()).collect();
+        left.extend(
+            process::marked()
+                .into_iter()
+                .filter(|found| found.mark.home == home && self.agents.contains(&found.mark.agent))
+                .filter(|found| !spared.holds(found))
+                .map(|found| found.process),
+        );
+        left.sort_unstable_by_key(|process| process.pid);
+        left.dedup();
+        left
+    }
+}
+
+struct Spared {
+    lineage: Vec<i32>,
+    server: Option<i32>,
+    generation: Option<Generation>,
+}
+
+impl Spared {
+    fn holds(&self, found: &Marked) -> bool {
+        let pid = found.process.pid;
+        let new = self.generation.is_some_and(|generation| generation.to_string() == found.mark.generation);
+        new || self.lineage.contains(&pid)
+            || process::ancestors(pid).into_iter().any(|above| self.is_other_server(above))
+    }
+
+    /// A tmux server is never ended here, and what lives under another one than ours is not ours to end.
+    fn is_other_server(&self, pid: i32) -> bool {
+        Some(pid) != self.server
+            && process::name_of(pid).is_some_and(|name| TMUX_SERVER.contains(&name.as_str()))
+    }
+}
+
+/// This process and all above it.
+pub fn own_lineage() -> Vec<i32> {
+    process::ancestors(rustix::process::getpid().as_raw_nonzero().get())
+}

@@ -1,0 +1,311 @@
+//! The story of `up`: what should run is made to run; what runs is left alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::agent::profile::Profile;
+use crate::clock;
+use crate::exit::Exit;
+use crate::id::Generation;
+use crate::name::AgentName;
+use crate::process::ProcessId;
+use crate::state::desired::DesiredAgent;
+use crate::state::epochs::{OwnerEpochs, Scope};
+use crate::state::spawned::SpawnedPane;
+use crate::status::{AgentRecord, AgentState};
+
+use super::handover;
+use super::means::{Means, Progress, Tell, agent_record, note_ready, outcome_word};
+use super::plan::{self, Extent, Plan, Present, Wish};
+use super::preflight::{self, Preflight};
+use super::queue::Queue;
+use super::ready::{Event, Rising, Settled};
+use super::scene::{self, Scene};
+use super::trouble::{self, Trouble};
+
+/// What was asked for.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// Whom it is about.
+    pub extent: Extent,
+    /// `--agent`.
+    pub flag: Option<String>,
+    /// `--force`.
+    pub force: bool,
+    /// `--no-wait`.
+    pub waits: bool,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Raised {
+    /// What the new agents prove themselves by; `None`: none was spawned.
+    pub generation: Option<Generation>,
+    /// Who was spawned.
+    pub spawned: Vec<AgentName>,
+    /// Who was up already.
+    pub left_alone: Vec<AgentName>,
+    /// All agents the verb is about, and those above them that run.
+    pub agents: Vec<AgentRecord>,
+    /// Why the exit code is not 0.
+    pub trouble: Option<Trouble>,
+    /// Degraded where some clones are not up.
+    pub exit: Exit,
+}
+
+/// What is to be done, and what for.
+#[derive(Debug)]
+pub struct Prepared {
+    /// What is there.
+    pub scene: Scene,
+    /// What is to be done.
+    pub plan: Plan,
+    /// Agents that run but were never seen up: they are awaited.
+    pub adopted: Vec<Wish>,
+    /// The profiles of the plan and of the adopted.
+    pub profiles: BTreeMap<String, Profile>,
+    /// What is only tight.
+    pub warning: Option<String>,
+}
+
+/// Looks and decides; writes nothing but a probe file, and not even that where it only rehearses (`--dry-run`).
+///
+/// # Errors
+/// Something does not hold.
+pub fn prepare(means: &Means<'_>, order: &Order) -> Result<Prepared, Trouble> {
+    let scene = scene::look(means.home, means.tmux)?;
+    let (plan, adopted) = means.with_sources(&scene, order.flag.as_deref(), |sources| {
+        let plan = plan::up(&order.extent, &scene.present, sources);
+        let adopted: Vec<Wish> = plan
+            .keep
+            .iter()
+            .filter(|there| is_late(&scene, there))
+            .map(|there| sources.wish(there.name))
+            .collect();
+        (plan, adopted)
+    });
+    let adopted: Vec<Wish> = adopted.into_iter().map(|wish| as_spawned(wish, &scene)).collect();
+    let all: Vec<Wish> = plan.spawn.iter().chain(&adopted).cloned().collect();
+    let profiles = preflight::profiles(&all, means.config, means.netsky)?;
+    let preflight = Preflight {
+        home: means.home,
+        tmux: means.tmux,
+        plan: &plan,
+        profiles: &profiles,
+        surroundings: means.surroundings,
+        force: order.force,
+        rehearses: means.rehearses,
+        server_runs: scene.snapshot.is_some(),
+    };
+    let warning = preflight.check()?;
+    Ok(Prepared { scene, plan, adopted, profiles, warning })
+}
+
+/// It runs, and nobody has seen it up yet.
+fn is_late(scene: &Scene, there: &Present) -> bool {
+    there.alive && scene.spawned.agents.get(&there.name).is_some_and(|spawn| spawn.ready.is_none())
+}
+
+/// An adopted agent is judged by the profile it was spawned with, whatever was asked for since.
+fn as_spawned(wish: Wish, scene: &Scene) -> Wish {
+    match scene.spawned.agents.get(&wish.name) {
+        Some(spawn) => Wish { profile: spawn.profile.clone(), workdir: spawn.workdir.clone(), ..wish },
+        None => wish,
+    }
+}
+
+/// Carries it out, under the lock. Must run in a tokio runtime.
+///
+/// # Errors
+/// What failed before anybody could be awaited.
+pub async fn carry_out(
+    means: &Means<'_>,
+    order: &Order,
+    mut prepared: Prepared,
+    tell: Tell<'_>,
+) -> Result<Raised, Trouble> {
+    let names = order.extent.agents();
+    if means.actor.is_owner() {
+        let scope = match order.extent {
+            Extent::Whole { .. } => Scope::All,
+            Extent::Named(_) => Scope::Agents(&names),
+        };
+        OwnerEpochs::raise(means.home, scope)?;
+        means.surroundings.store(means.home)?;
+    }
+    means.tidy();
+    handover::recover(means.home, clock::utc_now())?;
+    means.go_on()?;
+    desire(means, &prepared)?;
+    clear_away(means, &prepared)?;
+    means.go_on()?;
+
+    note_panes(means, &mut prepared.scene)?;
+    let generation = Generation::fresh();
+    let spawned: Vec<AgentName> = prepared.plan.spawn.iter().map(|wish| wish.name).collect();
+    let left_alone = prepared.plan.keep.iter().map(|there| there.name).collect();
+    let mut raising = Raising {
+        records: known(&prepared),
+        needed: order.extent.has_root(),
+        missing: Vec::new(),
+        trouble: None,
+    };
+    if !spawned.is_empty() || (order.waits && !prepared.adopted.is_empty()) {
+        raising.raise(means, order, &mut prepared, generation, tell).await?;
+    }
+    handover::prune(means.home, means.config.handoff.keep);
+    let exit = raising.exit(order.waits);
+    Ok(Raised {
+        generation: (!spawned.is_empty()).then_some(generation),
+        spawned,
+        left_alone,
+        agents: raising.records.into_values().collect(),
+        trouble: raising.trouble,
+        exit,
+    })
+}
+
+/// Who spawned an agent may have been killed before it could write its pane down.
+fn note_panes(means: &Means<'_>, scene: &mut Scene) -> Result<(), Trouble> {
+    let Some(server) = scene.server() else { return Ok(()) };
+    let mut is_new = false;
+    for there in scene.present.iter().filter(|there| there.ours && there.current) {
+        let Some(spawn) = scene.spawned.agents.get_mut(&there.name) else { continue };
+        if spawn.pane.is_none() {
+            let process = ProcessId::of(there.pid);
+            let (session, pane) = (there.session.to_string(), there.pane.to_string());
+            spawn.pane = Some(SpawnedPane { session, pane, server, process });
+            is_new = true;
+        }
+    }
+    if is_new {
+        scene.spawned.store(means.home)?;
+    }
+    Ok(())
+}
+
+fn desire(means: &Means<'_>, prepared: &Prepared) -> Result<(), Trouble> {
+    let kept = prepared.plan.keep.iter().map(|there| there.name);
+    let running: Vec<(AgentName, String)> = kept
+        .filter_map(|name| Some((name, prepared.scene.spawned.agents.get(&name)?.profile.clone())))
+        .collect();
+    means.desire("up", &prepared.scene, |agents| {
+        for (name, profile) in running {
+            agents.entry(name).or_insert(DesiredAgent { profile, from_flag: false });
+        }
+        for wish in &prepared.plan.spawn {
+            agents
+                .insert(wish.name, DesiredAgent { profile: wish.profile.clone(), from_flag: wish.from_flag });
+        }
+    })?;
+    Ok(())
+}
+
+/// Dead sessions, and what agents that are about to be spawned may have left behind.
+fn clear_away(means: &Means<'_>, prepared: &Prepared) -> Result<(), Trouble> {
+    let spawning = prepared.plan.spawn.iter().map(|wish| wish.name);
+    let agents: BTreeSet<AgentName> =
+        prepared.plan.tear_down.iter().map(|there| there.name).chain(spawning).collect();
+    if agents.is_empty() {
+        return Ok(());
+    }
+    means.tear_down(&prepared.plan, agents, &prepared.scene, None)
+}
+
+fn known(prepared: &Prepared) -> BTreeMap<AgentName, AgentRecord> {
+    let kept = prepared.plan.keep.iter().filter_map(|there| {
+        let spawn = prepared.scene.spawned.agents.get(&there.name)?;
+        let state = if spawn.ready.is_some() { AgentState::Up } else { AgentState::Starting };
+        let ready_by = spawn.ready.as_ref().map(|ready| ready.by);
+        Some(AgentRecord { state, ready_by, ..AgentRecord::starting(there.name, spawn.profile.clone()) })
+    });
+    let new = prepared.plan.spawn.iter().map(|wish| AgentRecord::starting(wish.name, wish.profile.clone()));
+    kept.chain(new).map(|record| (record.name, record)).collect()
+}
+
+struct Raising {
+    records: BTreeMap<AgentName, AgentRecord>,
+    needed: bool,
+    missing: Vec<AgentName>,
+    trouble: Option<Trouble>,
+}
+
+impl Raising {
+    async fn raise(
+        &mut self,
+        means: &Means<'_>,
+        order: &Order,
+        prepared: &mut Prepared,
+        generation: Generation,
+        tell: Tell<'_>,
+    ) -> Result<(), Trouble> {
+        let scene = &mut prepared.scene;
+        let clones = match &order.extent {
+            Extent::Whole { clones, .. } => *clones,
+            Extent::Named(_) => scene.desired.clones().unwrap_or_default(),
+        };
+        let server = means.server(scene)?;
+        let spawner = means.spawner(server, &prepared.profiles, generation, clones);
+        let mut rising = Rising::new(means.home, means.tmux, means.interrupts)?;
+        let limit = if order.waits { means.config.restart.start_parallel } else { 0 };
+        let mut queue = Queue::new(std::mem::take(&mut prepared.plan.spawn), limit);
+        spawner.prepare(queue.all(), &mut scene.spawned)?;
+        queue.start_more(&spawner, means, scene, &mut rising)?;
+        if !order.waits {
+            return Ok(());
+        }
+        let spoken = spawner.spoken_name();
+        let late: Vec<_> = prepared
+            .adopted
+            .iter()
+            .filter_map(|wish| {
+                let spawn = scene.spawned.agents.get(&wish.name)?;
+                means.awaited(wish, spawn, prepared.profiles.get(&wish.profile)?, &spoken, clones)
+            })
+            .collect();
+        rising.await_also(late);
+        loop {
+            match rising.next().await? {
+                Event::Over if queue.is_empty() => break,
+                Event::Over => {}
+                Event::Signal(signal) => {
+                    scene.spawned.store(means.home)?;
+                    return Err(Trouble::signalled(signal));
+                }
+                Event::Moved(name, word) => {
+                    tell(Progress::Agent { name, word: word.to_owned(), is_final: false })
+                }
+                Event::Settled(settled) => {
+                    let word = outcome_word(&settled.outcome);
+                    tell(Progress::Agent { name: settled.name, word, is_final: true });
+                    note_ready(&mut scene.spawned, &settled);
+                    self.note(&settled);
+                }
+            }
+            queue.start_more(&spawner, means, scene, &mut rising)?;
+        }
+        scene.spawned.store(means.home)?;
+        Ok(())
+    }
+
+    fn note(&mut self, settled: &Settled) {
+        let profile =
+            self.records.get(&settled.name).map(|record| record.profile.clone()).unwrap_or_default();
+        self.records.insert(settled.name, agent_record(&profile, settled));
+        if let Some(trouble) = trouble::of_settled(settled) {
+            self.missing.push(settled.name);
+            // What is wrong with the root is what the reader needs first.
+            if settled.name.is_root() || self.trouble.is_none() {
+                self.trouble = Some(trouble);
+            }
+        }
+    }
+
+    fn exit(&self, waits: bool) -> Exit {
+        match &self.trouble {
+            None => Exit::Done,
+            Some(_) if !waits => Exit::Done,
+            Some(_) if self.needed && !self.missing.contains(&AgentName::ROOT) => Exit::Degraded,
+            Some(trouble) => trouble.exit,
+        }
+    }
+}
