@@ -4,6 +4,7 @@
 
 pub mod agent;
 pub mod clock;
+pub mod cmd;
 pub mod config;
 pub mod constellation;
 pub mod events;

@@ -1,3 +1,7 @@
-//! The netsky command.
+//! The netsky command: parse, run, exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    netsky::cmd::main()
+}

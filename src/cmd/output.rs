@@ -1,0 +1,51 @@
+//! The only place that writes to standard output and standard error.
+//!
+//! Standard output is data: if it cannot be written, the command failed. Standard error is talk: a reader that went
+//! away is no reason to stop the work.
+
+use std::io::{self, Write};
+
+use crate::text;
+
+use super::error::CommandError;
+
+/// Writes data as it is.
+///
+/// # Errors
+/// Standard output is closed or full. A reader that left (`EPIPE`) is not an error: it had what it wanted.
+pub(super) fn data(bytes: &[u8]) -> Result<(), CommandError> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(CommandError::failed("writing to standard output").because(error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Writes text; a newline ends it.
+pub(super) fn text(text: &str) -> Result<(), CommandError> {
+    data(text.as_bytes())?;
+    if text.is_empty() || text.ends_with('\n') { Ok(()) } else { data(b"\n") }
+}
+
+/// Writes one JSON document.
+pub(super) fn json<T: serde::Serialize>(document: &T) -> Result<(), CommandError> {
+    let mut bytes = serde_json::to_vec(document)
+        .map_err(|error| CommandError::failed("encoding the answer").because(error))?;
+    bytes.push(b'\n');
+    data(&bytes)
+}
+
+/// Says one line to the person, harmless for a terminal: files and screens may be quoted in it.
+pub(super) fn talk(line: &str) {
+    let mut stderr = io::stderr().lock();
+    // Nobody is left to be told.
+    writeln!(stderr, "{}", text::printable(line)).unwrap_or_default();
+}
+
+/// Writes to the person's terminal without ending the line, for lines that are drawn again.
+pub(super) fn draw(bytes: &str) {
+    let mut stderr = io::stderr().lock();
+    stderr.write_all(bytes.as_bytes()).and_then(|()| stderr.flush()).unwrap_or_default();
+}

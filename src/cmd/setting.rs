@@ -1,0 +1,249 @@
+//! What most verbs need before they begin: the home, the settings, and the lock of those that write.
+//!
+//! A configuration with an error is never used in part. Who does not get the lock writes nothing and says who has it.
+
+use std::error::Error;
+use std::time::Duration;
+
+use crate::clock::{self, Deadline};
+use crate::config::{Config, ConfigErrors, Flags, Inputs, Loaded, Problem};
+use crate::id::RestartId;
+use crate::lock::{self, Asked, Holder, Lock};
+use crate::paths::Home;
+use crate::persist::{self, MovedAside};
+use crate::process::{self, ProcessId};
+use crate::status::{Phase, Record, RecordName};
+use crate::text;
+
+use super::{Caller, CommandError, Exit, output};
+
+/// A home and its settings.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) home: Home,
+    pub(super) loaded: Loaded,
+}
+
+impl Settings {
+    /// Reads the configuration of `home` with the caller's environment and what was typed.
+    ///
+    /// # Errors
+    /// Exit 78 with everything that is wrong.
+    pub(super) fn load(caller: &Caller, home: Home, flags: Flags) -> Result<Self, CommandError> {
+        let inputs = Inputs { file: home.config(), environment: &caller.environment, flags };
+        match Config::load(&inputs) {
+            Ok(loaded) => Ok(Self { home, loaded }),
+            Err(errors) => Err(configuration_error(&errors)),
+        }
+    }
+
+    /// The settings themselves.
+    pub(super) fn config(&self) -> &Config {
+        &self.loaded.config
+    }
+}
+
+/// The home, which need not exist yet but must not be somebody else's.
+pub(super) fn possible_home(caller: &Caller) -> Result<Home, CommandError> {
+    let home = caller.home()?;
+    match home.exists() {
+        Ok(_) => Ok(home),
+        Err(_) => caller.existing_home(),
+    }
+}
+
+/// A file that could not be understood: one loud line. The sink of everything that moves files aside.
+pub(super) fn say_moved_aside(moved: &MovedAside) {
+    output::talk(&text::printable(&format!("netsky: {moved}")));
+}
+
+/// The same for a loader that may have moved its file.
+pub(super) fn loaded<T>((value, moved): (T, Option<MovedAside>)) -> T {
+    moved.iter().for_each(say_moved_aside);
+    value
+}
+
+/// An error with its causes, on one line.
+pub(super) fn words(error: &dyn Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        words = format!("{words}: {error}");
+        cause = error.source();
+    }
+    text::one_line(&words)
+}
+
+fn configuration_error(errors: &ConfigErrors) -> CommandError {
+    let error = CommandError::new(Exit::Configuration, "reading the configuration");
+    match errors.problems.as_slice() {
+        [only] => {
+            let error = error.because(words(only));
+            match only.hint() {
+                Some(hint) => error.hint(hint),
+                None => error,
+            }
+        }
+        several => error.because(errors.to_string()).showing(several.iter().map(problem_line).collect()),
+    }
+}
+
+/// A problem on one line, with what would be right.
+fn problem_line(problem: &Problem) -> String {
+    match problem.hint() {
+        Some(hint) => format!("{} ({hint})", words(problem)),
+        None => words(problem),
+    }
+}
+
+/// How often a waiting command asks for the lock again.
+const ASK_EVERY: Duration = Duration::from_millis(50);
+
+/// So long is always waited where the lock is held by nobody who says so, or by a verb that is done in a moment.
+const COURTESY: Duration = Duration::from_millis(500);
+
+/// The verb that holds the lock only for a moment.
+pub(super) const BRIEF_VERB: &str = "handoff";
+
+/// Takes the lock of the verbs that write and notes who has it: `verb`, by its `id`, in this process.
+///
+/// # Errors
+/// Exit 75 where another process has it (and still had it after `wait`), naming that one; nothing was written.
+pub(super) fn take_lock(
+    home: &Home,
+    verb: &str,
+    id: RestartId,
+    wait: Option<Duration>,
+) -> Result<Lock, CommandError> {
+    let mut lock = ask_for_lock(home, verb, wait)?;
+    name_holder(&mut lock, verb, id)?;
+    Ok(lock)
+}
+
+fn ask_for_lock(home: &Home, verb: &str, wait: Option<Duration>) -> Result<Lock, CommandError> {
+    let limit = wait.unwrap_or_default();
+    let (patience, courtesy) = (Deadline::after(limit), Deadline::after(COURTESY));
+    let mut last = None;
+    let asked = process::poll(ASK_EVERY, Deadline::after(limit.max(COURTESY)), || {
+        match lock::ask(&home.restart_lock()) {
+            Ok(Asked::Held(lock)) => Some(Ok(lock)),
+            Ok(Asked::Busy(holder)) => {
+                last = holder.filter(|holder| holder.process.is_alive());
+                let is_brief = last.as_ref().is_none_or(|holder| holder.verb == BRIEF_VERB);
+                let deadline = if is_brief && courtesy.at() > patience.at() { courtesy } else { patience };
+                deadline.is_past().then(|| Err(in_flight(home, verb, wait, last.as_ref())))
+            }
+            Err(error) => Some(Err(CommandError::failed(format!("starting {verb}")).because(error))),
+        }
+    });
+    asked.unwrap_or_else(|| Err(in_flight(home, verb, wait, last.as_ref())))
+}
+
+/// Writes into the lock who has it, for those who lose.
+pub(super) fn name_holder(lock: &mut Lock, verb: &str, id: RestartId) -> Result<(), CommandError> {
+    let doing = || CommandError::failed(format!("starting {verb}"));
+    let process = ProcessId::own()
+        .ok_or_else(|| doing().because("the system does not tell when this process began"))?;
+    let holder = Holder { id: id.to_string(), verb: verb.to_owned(), process, since: clock::utc_now() };
+    lock.name_holder(&holder).map_err(|error| doing().because(error))
+}
+
+fn in_flight(home: &Home, verb: &str, wait: Option<Duration>, holder: Option<&Holder>) -> CommandError {
+    let within = wait.map(|wait| format!(" within {}", text::duration(wait))).unwrap_or_default();
+    let error = CommandError::new(Exit::Busy, format!("taking the lock for {verb}{within}"));
+    let Some(holder) = holder else {
+        return error.because("another netsky has it and has not said which one");
+    };
+    let phase = phase_of(home, &holder.id);
+    let age = clock::utc_now().signed_duration_since(holder.since).to_std().unwrap_or_default();
+    let error = error.because(holder_words(holder, phase, age));
+    match phase {
+        Some(_) => error.hint("netsky history --follow"),
+        None => error.hint("netsky history"),
+    }
+}
+
+fn holder_words(holder: &Holder, phase: Option<Phase>, age: Duration) -> String {
+    let phase = phase.map(|phase| format!(", phase {phase}")).unwrap_or_default();
+    let Holder { id, verb, process, .. } = holder;
+    format!("netsky {verb} {id} is in flight, process {}{phase}, for {}", process.pid, text::duration(age))
+}
+
+/// How far the restart of that id is. Only reads: who lost the lock does not even move a broken record aside.
+fn phase_of(home: &Home, id: &str) -> Option<Phase> {
+    let (names, _) = persist::list(&home.restart_status()).ok()?;
+    let is_it = |name: &&String| RecordName::parse(name).is_some_and(|name| name.id().to_string() == id);
+    let name = names.iter().rev().find(is_it)?;
+    let bytes = persist::read(&home.restart_status().join(name), 1 << 20).ok()??;
+    persist::parse::<Record>(&bytes).ok().map(|record| record.phase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scene::Scene;
+    use super::*;
+
+    #[test]
+    fn every_error_of_a_configuration_is_one_line() {
+        let scene = Scene::new();
+        scene.configure("[constellation]\nclonse = 2\npermissions = \"all\"\n");
+        let error = Settings::load(&scene.caller, scene.home.clone(), Flags::default()).unwrap_err();
+        assert_eq!((error.exit, error.screen.len()), (Exit::Configuration, 2));
+        let message = error.message();
+        for part in ["config.toml:2", "constellation.clonse", "clones", "config.toml:3", "permissions"] {
+            assert!(message.contains(part), "{part} in {message}");
+        }
+        scene.configure("[constellation]\nclonse = 2\n");
+        let error = Settings::load(&scene.caller, scene.home.clone(), Flags::default()).unwrap_err();
+        assert_eq!((error.screen.len(), error.hints.len()), (0, 1), "{}", error.message());
+    }
+
+    #[test]
+    fn who_loses_the_lock_hears_who_has_it_in_under_a_second() {
+        let scene = Scene::new();
+        let id = RestartId::fresh();
+        let _held = take_lock(&scene.home, "restart", id, None).unwrap();
+        let begun = clock::monotonic_now();
+        let error = take_lock(&scene.home, "up", RestartId::fresh(), None).unwrap_err();
+        assert!(begun.elapsed() < Duration::from_secs(1));
+        assert_eq!(error.exit, Exit::Busy);
+        let message = error.message();
+        let pid = format!("process {}", std::process::id());
+        for part in ["taking the lock for up", "netsky restart", &id.to_string(), &pid] {
+            assert!(message.contains(part), "{part} in {message}");
+        }
+    }
+
+    #[test]
+    fn who_waits_for_the_lock_says_how_long() {
+        let scene = Scene::new();
+        let _held = take_lock(&scene.home, "restart", RestartId::fresh(), None).unwrap();
+        let wait = Some(Duration::from_millis(60));
+        let error = take_lock(&scene.home, "restart", RestartId::fresh(), wait).unwrap_err();
+        assert!(error.message().contains("within 60ms"), "{}", error.message());
+    }
+
+    #[test]
+    fn the_holder_is_told_with_its_phase_and_age() {
+        let process = ProcessId { pid: 42, started: 7 };
+        let holder = Holder { id: "01".into(), verb: "restart".into(), process, since: clock::utc_now() };
+        assert_eq!(
+            holder_words(&holder, Some(Phase::TearingDown), Duration::from_secs(12)),
+            "netsky restart 01 is in flight, process 42, phase tearing-down, for 12s"
+        );
+    }
+
+    #[test]
+    fn a_lock_that_is_freed_meanwhile_is_taken() {
+        let scene = Scene::new();
+        let held = take_lock(&scene.home, "restart", RestartId::fresh(), None).unwrap();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let holder = std::thread::spawn(move || {
+            receiver.recv().unwrap();
+            drop(held);
+        });
+        sender.send(()).unwrap();
+        take_lock(&scene.home, "up", RestartId::fresh(), Some(Duration::from_secs(20))).unwrap();
+        holder.join().unwrap();
+    }
+}
