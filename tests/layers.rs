@@ -1,0 +1,158 @@
+//! The arrows between modules point down only (ARCHITECTURE.md, "Who imports whom").
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Layers from the top; a module may use those of the layers below its own, and the named ones of its own layer.
+const LAYERS: [&[&str]; 6] = [
+    &["cmd"],
+    &["constellation"],
+    &["agent"],
+    &["handoff", "tmux", "state"],
+    &["status"],
+    &["clock", "config", "events", "exit", "id", "lock", "name", "paths", "persist", "process", "text"],
+];
+
+fn layer_of(module: &str) -> usize {
+    LAYERS.iter().position(|layer| layer.contains(&module)).unwrap_or_else(|| panic!("{module} has no layer"))
+}
+
+fn sources(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+fn module_of(path: &Path) -> String {
+    let relative = path.strip_prefix(root()).unwrap();
+    let first = relative.iter().next().unwrap().to_str().unwrap();
+    first.strip_suffix(".rs").unwrap_or(first).to_owned()
+}
+
+/// The part of a file that is shipped: what follows `#[cfg(test)]` may use anything.
+fn shipped(text: &str) -> &str {
+    text.split("#[cfg(test)]").next().unwrap()
+}
+
+/// Which modules a text names by `crate::`.
+fn used(text: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for rest in text.split("crate::").skip(1) {
+        let group = rest.strip_prefix('{').map(|group| group.split('}').next().unwrap());
+        for part in group.unwrap_or(rest).split(',') {
+            let name: String =
+                part.trim().chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
+            if !name.is_empty() && LAYERS.iter().any(|layer| layer.contains(&name.as_str())) {
+                names.insert(name);
+            }
+            if group.is_none() {
+                break;
+            }
+        }
+    }
+    names
+}
+
+#[test]
+fn modules_use_only_those_below_them() {
+    let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for path in sources(&root()) {
+        let module = module_of(&path);
+        if module == "main" || module == "lib" {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        for name in used(shipped(&text)).into_iter().filter(|name| *name != module) {
+            let (above, below) = (layer_of(&module), layer_of(&name));
+            assert!(above <= below, "{} uses {name}, which is above it", path.display());
+            arrows.entry(module.clone()).or_default().insert(name);
+        }
+    }
+    assert!(arrows.len() > 10, "hardly any arrow was found: {arrows:?}");
+    for (from, to) in &arrows {
+        for name in to {
+            let back = arrows.get(name).is_some_and(|back| back.contains(from));
+            assert!(!back, "{from} and {name} use each other");
+        }
+    }
+}
+
+#[test]
+fn pure_files_touch_nothing() {
+    let pure = [
+        "agent/attach.rs",
+        "agent/dialog.rs",
+        "agent/marker.rs",
+        "agent/report.rs",
+        "agent/screen.rs",
+        "constellation/plan.rs",
+        "constellation/trouble.rs",
+        "constellation/watch.rs",
+        "handoff/compose.rs",
+        "handoff/parts.rs",
+        "status/phase.rs",
+        "status/record.rs",
+        "status/render.rs",
+        "status/retention.rs",
+    ];
+    for file in pure {
+        let text = fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        for effect in [
+            "std::fs",
+            "std::process",
+            "std::env",
+            "tokio",
+            "utc_now",
+            "monotonic_now",
+            "persist::load",
+            "persist::read",
+        ] {
+            assert!(!shipped(&text).contains(effect), "{file} is pure and names {effect}");
+        }
+    }
+}
+
+#[test]
+fn only_cmd_prints() {
+    for path in sources(&root()) {
+        let text = fs::read_to_string(&path).unwrap();
+        let prints = ["println!", "eprintln!", "print!(", "eprint!(", "io::stdout()", "io::stderr()"];
+        if module_of(&path) != "cmd" {
+            for call in prints {
+                assert!(!shipped(&text).contains(call), "{} prints with {call}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_test_that_the_architecture_names_exists() {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let code: String = sources(&root())
+        .into_iter()
+        .chain(sources(&project.join("tests")))
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    let text = fs::read_to_string(project.join("ARCHITECTURE.md")).unwrap();
+    let is_name = |word: &&str| {
+        word.matches('_').count() >= 3
+            && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    let names: BTreeSet<&str> = text.split('`').filter(is_name).collect();
+    assert!(names.len() > 60, "hardly any test is named: {names:?}");
+    for name in names {
+        assert!(code.contains(&format!("fn {name}(")), "there is no test {name}");
+    }
+}
