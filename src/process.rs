@@ -11,7 +11,7 @@ mod launch;
 mod memory;
 
 pub use bounded::{Job, JobError, Outcome, Output};
-pub use census::{Mark, Marked, ancestors, marked, name_of, parent_of};
+pub use census::{Mark, Marked, ancestors, dir_of, marked, name_of, parent_of};
 pub use identity::{ProcessId, Signal, boot_id};
 pub use interrupts::{Interrupts, survive_full_files};
 pub use launch::{

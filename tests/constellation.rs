@@ -427,3 +427,14 @@ fn what_an_agent_runs_under_another_tmux_server_is_spared() {
     assert!(tree::is_alive(pid));
     tmux(&["kill-server"]);
 }
+
+#[test]
+fn running_agents_are_not_forgotten_when_the_file_of_what_was_spawned_is_lost() {
+    let world = demo(1);
+    let before = world.pane_pid("agent0");
+    std::fs::write(world.home.join("state/agents.json"), "{").unwrap();
+    world.netsky(["up", "1"]).run().expect(0);
+    assert_eq!((world.pane_pid("agent0"), world.state_of("agent0")), (before, "idle".to_owned()));
+    world.netsky(["send", "agent0", "hello"]).run().expect(0);
+    world.wait("the message is taken", SOON, || (world.envelopes()[2].len() == 1).then_some(()));
+}

@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::clock::Deadline;
+use crate::clock::{self, Deadline};
 use crate::config::{Config, Socket as ConfiguredSocket};
 use crate::name::AgentName;
 use crate::paths::Home;
 use crate::persist::{MovedAside, PersistError};
 use crate::process::{self, ProcessId, Signal};
 use crate::state::desired::Desired;
-use crate::state::spawned::Spawned;
+use crate::state::spawned::{Spawn, Spawned};
 use crate::tmux::{NoAnswer, PaneId, PaneRow, Snapshot, Socket, Tmux};
 
 use super::plan::Present;
@@ -135,6 +135,7 @@ fn look_at(home: &Home, tmux: &Tmux, mut scene: Scene, panes: &[PaneId]) -> Resu
         if let Some(error) = second_server(snapshot.server.pid, scene.spawned.server) {
             return Err(error);
         }
+        recall(home, snapshot, &mut scene.spawned, &scene.desired);
         scene.present = present(home, snapshot, &scene.spawned);
     }
     Ok(scene)
@@ -189,6 +190,33 @@ impl Scene {
     /// The session of an agent.
     pub fn present(&self, name: AgentName) -> Option<&Present> {
         self.present.iter().find(|there| there.name == name)
+    }
+}
+
+/// What was spawned is told by the panes' marks too: where its file was lost, running agents are not forgotten. In
+/// memory only; the next verb that writes makes it durable.
+fn recall(home: &Home, snapshot: &Snapshot, spawned: &mut Spawned, desired: &Desired) {
+    for row in &snapshot.panes {
+        let Some(mark) = row.mark.as_ref().filter(|mark| mark.home == home.root() && row.dead.is_none())
+        else {
+            continue;
+        };
+        let Some(profile) = desired.agents.get(&mark.agent).map(|agent| agent.profile.clone()) else {
+            continue;
+        };
+        if row.agent() != Some(mark.agent) || spawned.revoked.contains(&mark.generation) {
+            continue;
+        }
+        spawned.agents.entry(mark.agent).or_insert_with(|| Spawn {
+            generation: mark.generation,
+            profile,
+            session_number: 1,
+            workdir: process::dir_of(row.pid).unwrap_or_else(|| "/".into()),
+            at: clock::utc_now(),
+            pane: None,
+            ready: None,
+            cli_session: None,
+        });
     }
 }
 

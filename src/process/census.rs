@@ -3,6 +3,8 @@
 //! Linux reads `/proc`; elsewhere `ps` is asked (tested at its parser only). A process that scrubs its environment
 //! is not seen: a stated limit.
 
+use std::path::PathBuf;
+
 use crate::name::AgentName;
 
 use super::ProcessId;
@@ -65,6 +67,11 @@ pub fn ancestors(pid: i32) -> Vec<i32> {
 /// The name of a process as the kernel has it (15 bytes on Linux): a tmux server calls itself `tmux: server`.
 pub fn name_of(pid: i32) -> Option<String> {
     system::name_of(pid)
+}
+
+/// The working directory of a process, where the system tells it (Linux).
+pub fn dir_of(pid: i32) -> Option<PathBuf> {
+    std::fs::read_link(format!("/proc/{pid}/cwd")).ok()
 }
 
 /// All processes of this user that carry marks.
