@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::clock;
 use crate::config::{self, Flags};
 use crate::constellation::handover;
+use crate::events::Event;
 use crate::handoff::source::Source;
 use crate::handoff::{EnvelopeName, archive, draft, retention};
 use crate::id::{EnvelopeId, Generation, RestartId};
@@ -220,7 +221,10 @@ pub(super) fn read(file: &Path, limit: u64) -> crate::handoff::Result<Source> {
 fn recover_if_free(home: &Home) {
     let Ok(Asked::Held(mut lock)) = lock::ask(&home.restart_lock()) else { return };
     if setting::name_holder(&mut lock, BRIEF_VERB, RestartId::fresh()).is_ok() {
-        handover::recover(home, clock::utc_now()).unwrap_or_default();
+        // The draft is written all the same; what is stuck is tried again by the next verb that writes.
+        if let Err(error) = handover::recover(home, clock::utc_now()) {
+            Event::new("handoff-stuck").with("why", error).log(home);
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use crate::clock::{self, Deadline};
 use crate::config::{Config, Flags};
 use crate::constellation::observe::{self, Observed};
 use crate::constellation::scene::{self, Scene, SceneError};
+use crate::constellation::trouble::chain;
 use crate::exit::Exit;
 use crate::handoff::claim;
 use crate::handoff::inbox::{Inbox, Place};
@@ -248,7 +249,14 @@ fn blocking(home: &Home, observed: &[Observed], last: Option<&Record>, answer: T
             hint: Some("netsky up".to_owned()),
         });
     }
-    let pending = claim::pending(home).map(|claims| claims.claims.len()).unwrap_or_default();
+    let pending = match claim::pending(home) {
+        Ok(claims) => claims.claims.len(),
+        Err(error) => {
+            let what = format!("whether hand-overs wait cannot be seen: {}", chain(&error));
+            blocking.push(Blocking { agent: None, what, hint: None });
+            0
+        }
+    };
     let in_flight = last.is_some_and(|record| !record.phase().is_terminal());
     if pending > 0 && !in_flight {
         blocking.push(Blocking {

@@ -21,6 +21,7 @@ use crate::status::{AgentRecord, AgentState, ReadyBy};
 use crate::tmux::{ServerSettings, Tmux};
 
 use super::plan::{Plan, Sources, Wish};
+use super::preflight::Preflight;
 use super::ready::{Awaited, Settled};
 use super::scene::Scene;
 use super::spawn::Spawner;
@@ -98,6 +99,27 @@ impl Means<'_> {
         if let Err(error) = self.tmux.sweep_debris(now) {
             Event::new("debris").with("why", error).log(home);
         }
+    }
+
+    /// Checks what must hold before a plan is carried out; what is only tight comes back as a warning.
+    pub fn check(
+        &self,
+        plan: &Plan,
+        profiles: &BTreeMap<String, Profile>,
+        scene: &Scene,
+        force: bool,
+    ) -> Result<Option<String>, Trouble> {
+        let preflight = Preflight {
+            home: self.home,
+            tmux: self.tmux,
+            plan,
+            profiles,
+            surroundings: self.surroundings,
+            force,
+            rehearses: self.rehearses,
+            server_runs: scene.snapshot.is_some(),
+        };
+        Ok(preflight.check()?)
     }
 
     /// What decides profiles and directories, given a scene.

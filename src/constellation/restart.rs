@@ -23,7 +23,7 @@ use super::handover::{self, Wanted};
 use super::means::{Means, Progress, Tell, agent_record, note_ready, outcome_word};
 use super::nudge::{Nudged, Target};
 use super::plan::{self, Extent, Plan};
-use super::preflight::{self, Preflight};
+use super::preflight;
 use super::queue::Queue;
 use super::ready::{Event, Rising, Settled};
 use super::scene::{self, Scene};
@@ -82,17 +82,7 @@ pub fn prepare(means: &Means<'_>, order: &Order) -> Result<Prepared, Trouble> {
         plan::restart(&order.extent, &scene.present, sources)
     });
     let profiles = preflight::profiles(&plan.spawn, means.config, means.netsky)?;
-    let preflight = Preflight {
-        home: means.home,
-        tmux: means.tmux,
-        plan: &plan,
-        profiles: &profiles,
-        surroundings: means.surroundings,
-        force: order.force,
-        rehearses: means.rehearses,
-        server_runs: scene.snapshot.is_some(),
-    };
-    let warning = preflight.check()?;
+    let warning = means.check(&plan, &profiles, &scene, order.force)?;
     Ok(Prepared { scene, plan, profiles, warning })
 }
 

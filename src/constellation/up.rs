@@ -16,7 +16,7 @@ use crate::status::{AgentRecord, AgentState};
 use super::handover;
 use super::means::{Means, Progress, Tell, agent_record, note_ready, outcome_word};
 use super::plan::{self, Extent, Plan, Present, Wish};
-use super::preflight::{self, Preflight};
+use super::preflight;
 use super::queue::Queue;
 use super::ready::{Event, Rising, Settled};
 use super::scene::{self, Scene};
@@ -86,17 +86,7 @@ pub fn prepare(means: &Means<'_>, order: &Order) -> Result<Prepared, Trouble> {
     let adopted: Vec<Wish> = adopted.into_iter().map(|wish| as_spawned(wish, &scene)).collect();
     let all: Vec<Wish> = plan.spawn.iter().chain(&adopted).cloned().collect();
     let profiles = preflight::profiles(&all, means.config, means.netsky)?;
-    let preflight = Preflight {
-        home: means.home,
-        tmux: means.tmux,
-        plan: &plan,
-        profiles: &profiles,
-        surroundings: means.surroundings,
-        force: order.force,
-        rehearses: means.rehearses,
-        server_runs: scene.snapshot.is_some(),
-    };
-    let warning = preflight.check()?;
+    let warning = means.check(&plan, &profiles, &scene, order.force)?;
     Ok(Prepared { scene, plan, adopted, profiles, warning })
 }
 

@@ -3,14 +3,13 @@
 use std::ffi::OsString;
 
 use tmux_interface::commands::ClientFlags;
-use tmux_interface::{AttachSession, NewWindow, SwitchClient};
+use tmux_interface::{AttachSession, NewWindow};
 
 use super::answer::{Answer, NoAnswer};
 use super::batch::Batch;
 use super::client::Tmux;
 use super::quote::literal;
 use super::request::Request;
-use super::snapshot::ClientRow;
 use super::target::{SessionId, SessionTarget};
 
 impl Tmux {
@@ -38,14 +37,6 @@ impl Tmux {
             .arguments(["env", "-u", "TMUX", "-u", "TMUX_PANE"])
             .arguments(command.iter().cloned());
         self.one(format!("opening a window in session {session}"), request)
-    }
-
-    /// Has an attached client of this server show another session.
-    pub fn switch_client(&self, client: &ClientRow, session: SessionId) -> Answer<()> {
-        let switch = SwitchClient::new()
-            .target_client(client.name.clone())
-            .target_session(SessionTarget::Id(session).to_string());
-        self.one(format!("showing session {session} to {}", client.name), switch.build().into())
     }
 
     fn one(&self, doing: String, request: Request) -> Answer<()> {
