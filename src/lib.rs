@@ -9,6 +9,7 @@ pub mod config;
 pub mod constellation;
 pub mod events;
 pub mod exit;
+pub mod failpoint;
 pub mod handoff;
 pub mod id;
 pub mod lock;

@@ -16,6 +16,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::failpoint::{self, Step};
 use crate::id::RestartId;
 
 pub use volatile::{rewrite_volatile, write_volatile};
@@ -77,6 +78,7 @@ pub fn make_dir(dir: &Path) -> Result<()> {
 /// Replaces `path` with `bytes`, atomically and durably.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let temporary = written_temporary(path, bytes)?;
+    failpoint::reach("persist.rename");
     temporary.persist(path).map_err(|error| failed("renaming into place", path)(error.error))?;
     sync_dir(parent_of(path))
 }
@@ -96,12 +98,14 @@ pub fn publish(path: &Path, bytes: &[u8]) -> Result<Published> {
 
 #[expect(clippy::disallowed_methods, reason = "this is the home of the call")]
 fn fs_link(from: &Path, to: &Path) -> io::Result<()> {
+    failpoint::reach("persist.link");
     fs::hard_link(from, to)
 }
 
 /// Renames `from` to `to` and syncs both directories. `false`: there is no `from`.
 #[expect(clippy::disallowed_methods, reason = "this is the home of the call")]
 pub fn rename(from: &Path, to: &Path) -> Result<bool> {
+    failpoint::reach("persist.rename");
     match fs::rename(from, to) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound && !from.exists() => return Ok(false),
@@ -116,6 +120,7 @@ pub fn rename(from: &Path, to: &Path) -> Result<bool> {
 
 /// Unlinks `path` and syncs its directory. `false`: there was none.
 pub fn remove(path: &Path) -> Result<bool> {
+    failpoint::reach("persist.unlink");
     match fs::remove_file(path) {
         Ok(()) => sync_dir(parent_of(path)).map(|()| true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -125,11 +130,19 @@ pub fn remove(path: &Path) -> Result<bool> {
 
 /// Syncs the data of a file that somebody else wrote.
 pub fn sync_file(file: &File, path: &Path) -> Result<()> {
+    failpoint::reach("persist.sync");
+    if failpoint::leaves_out(Step::Sync) {
+        return Ok(());
+    }
     file.sync_all().map_err(failed("syncing", path))
 }
 
 /// Syncs the entries of a directory.
 pub fn sync_dir(dir: &Path) -> Result<()> {
+    failpoint::reach("persist.sync-dir");
+    if failpoint::leaves_out(Step::Sync) {
+        return Ok(());
+    }
     let opened = File::open(dir).map_err(failed("opening the directory", dir))?;
     opened.sync_all().map_err(failed("syncing the directory", dir))
 }
@@ -144,6 +157,7 @@ pub fn prove_writable(dir: &Path) -> Result<()> {
 
 /// Appends one line to a log. A log is not synced; a torn last line is the reader's to skip.
 pub fn append_line(path: &Path, line: &str) -> Result<()> {
+    failpoint::reach("persist.append");
     let mut file = OpenOptions::new()
         .append(true)
         .create(true)
@@ -360,9 +374,10 @@ fn temporary_beside(path: &Path) -> Result<tempfile::NamedTempFile> {
 }
 
 fn written_temporary(path: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile> {
+    failpoint::reach("persist.write");
     let mut temporary = temporary_beside(path)?;
     temporary.write_all(bytes).map_err(failed("writing", path))?;
-    temporary.as_file().sync_all().map_err(failed("syncing", path))?;
+    sync_file(temporary.as_file(), path)?;
     Ok(temporary)
 }
 

@@ -11,7 +11,20 @@ const LAYERS: [&[&str]; 6] = [
     &["agent"],
     &["handoff", "tmux", "state"],
     &["status"],
-    &["clock", "config", "events", "exit", "id", "lock", "name", "paths", "persist", "process", "text"],
+    &[
+        "clock",
+        "config",
+        "events",
+        "exit",
+        "failpoint",
+        "id",
+        "lock",
+        "name",
+        "paths",
+        "persist",
+        "process",
+        "text",
+    ],
 ];
 
 fn layer_of(module: &str) -> usize {

@@ -20,7 +20,6 @@ mod support;
 mod constellation;
 mod documents;
 mod exit_codes;
-mod faults;
 mod handover;
 mod real_agents;
 mod review;

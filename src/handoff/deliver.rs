@@ -10,6 +10,7 @@ use super::envelope::{Envelope, EnvelopeName};
 use super::inbox::{Inbox, Place};
 use super::record::{self, ClaimRecord};
 use super::{HandoffError, LARGEST_ENVELOPE, Result, is_there};
+use crate::failpoint::{self, Step as Left};
 use crate::name::AgentName;
 use crate::paths::Home;
 use crate::persist::{self, MovedAside, Published};
@@ -77,7 +78,11 @@ pub fn deliver(home: &Home, claim: &Claim) -> Result<Delivery> {
     let Some(_hold) = record::hold(home, claim)? else {
         return work.by_another();
     };
+    if failpoint::leaves_out(Left::ArchiveFirst) {
+        return work.archive_last();
+    }
     for step in STEPS {
+        failpoint::reach("deliver.step");
         work.perform(step)?;
     }
     Ok(work.delivery)
@@ -163,6 +168,19 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// The order of a deliberately broken build: a kill before the last step loses what the archive is for.
+    fn archive_last(mut self) -> Result<Delivery> {
+        self.remove_source()?;
+        self.envelope = self.composed()?;
+        for step in [Step::Inbox, Step::RemoveClaim, Step::RemoveRecord] {
+            failpoint::reach("deliver.step");
+            self.perform(step)?;
+        }
+        failpoint::reach("deliver.step");
+        persist::publish(&self.archived(), &self.envelope)?;
+        Ok(self.delivery)
+    }
+
     fn by_another(mut self) -> Result<Delivery> {
         self.delivery.outcome = Outcome::ByAnother;
         // The claim is asked first: it goes after the archive has the envelope.
@@ -207,10 +225,7 @@ impl<'a> Work<'a> {
             Ok(None) => {}
             Err(error) => return Err(error.into()),
         }
-        let Claim { name, record } = self.claim;
-        let content = self.claim.read(self.home)?;
-        let envelope = Envelope::new(name.id, name.from, record.to, &content, record.generation, record.ts);
-        self.envelope = persist::to_line(&envelope, &path)?;
+        self.envelope = self.composed()?;
         match persist::publish(&path, &self.envelope)? {
             Published::New => Ok(()),
             Published::Existed => {
@@ -218,6 +233,13 @@ impl<'a> Work<'a> {
                 Err(HandoffError::EnvelopeCorrupt { path, why })
             }
         }
+    }
+
+    fn composed(&self) -> Result<Vec<u8>> {
+        let Claim { name, record } = self.claim;
+        let content = self.claim.read(self.home)?;
+        let envelope = Envelope::new(name.id, name.from, record.to, &content, record.generation, record.ts);
+        Ok(persist::to_line(&envelope, &self.archived())?)
     }
 
     fn inbox(&mut self) -> Result<()> {

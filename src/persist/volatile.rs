@@ -8,11 +8,14 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::failpoint;
+
 use super::{Result, TEMPORARY_PREFIX, failed, make_dir, parent_of, temporary_beside};
 
 /// Writes a file that a crash may lose: mode 0600, whole to whoever reads it, not synced.
 pub fn write_volatile(path: &Path, bytes: &[u8]) -> Result<()> {
     make_dir(parent_of(path))?;
+    failpoint::reach("volatile.write");
     let mut temporary = temporary_beside(path)?;
     temporary.write_all(bytes).map_err(failed("writing", path))?;
     if exchange(temporary.path(), path).is_ok() {
@@ -43,6 +46,7 @@ fn write_over_spare(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if !is_still(&file, &spare)? {
         return Err(io::Error::new(io::ErrorKind::ResourceBusy, "the spare has changed its name"));
     }
+    failpoint::reach("volatile.rewrite");
     file.write_all(bytes)?;
     // Cut after the write: a file that is cut to nothing first is written out when it is closed.
     file.set_len(bytes.len() as u64)?;

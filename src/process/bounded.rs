@@ -15,6 +15,7 @@ use std::time::Duration;
 use wait_timeout::ChildExt;
 
 use crate::clock::Deadline;
+use crate::failpoint;
 
 /// How long the pipes are still read after the child ended: a grandchild may hold them open for ever.
 const DRAIN_AFTER_END: Duration = Duration::from_millis(200);
@@ -149,6 +150,7 @@ impl Job {
         let program = self.program.to_string_lossy().into_owned();
         let failed = &|source| JobError { program: program.clone(), source };
         let deadline = Deadline::after(self.limit);
+        failpoint::reach("process.spawn");
         let mut child = self.command.spawn().map_err(failed)?;
         feed(&mut child, std::mem::take(&mut self.input));
         let stdout = drain(child.stdout.take(), self.cap);

@@ -9,6 +9,8 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::failpoint;
+
 use super::ProcessId;
 
 /// A program could not be started.
@@ -88,6 +90,7 @@ pub fn spawn_detached(
     let failed = |source| LaunchError { program: program.to_string_lossy().into_owned(), source };
     let out = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(log).map_err(failed)?;
     let err = out.try_clone().map_err(failed)?;
+    failpoint::reach("process.spawn");
     let child = command(program.as_os_str())
         .args(arguments)
         .env_clear()

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use super::{Record, RecordName, is_gone, retention};
+use crate::failpoint;
 use crate::id::RestartId;
 use crate::lock::{Holder, Lock};
 use crate::paths::Home;
@@ -64,6 +65,7 @@ impl Store {
     /// # Errors
     /// The write failed; the file is as it was.
     pub fn write(&self, record: &Record) -> Result<(), PersistError> {
+        failpoint::reach(record.phase().as_str());
         persist::store(&self.path_of(&RecordName::of(record)), record)
     }
 

@@ -13,6 +13,7 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use tmux_interface::SourceFile;
 
+use crate::failpoint::{self, Step};
 use crate::id::RestartId;
 
 use super::quote::NulInArgument;
@@ -100,7 +101,10 @@ impl LaidOut {
             let name = format!("g{number:05}");
             write_private(&dir.path().join(&name), content).map_err(LayError::Io)?;
             let source = Request::from(SourceFile::new().path(name).build());
-            input.extend(source.line().map_err(LayError::Argument)?);
+            match failpoint::leaves_out(Step::Fence) {
+                true => input.extend(content),
+                false => input.extend(source.line().map_err(LayError::Argument)?),
+            }
         }
         for (name, bytes) in &batch.files {
             write_private(&dir.path().join(name), bytes).map_err(LayError::Io)?;

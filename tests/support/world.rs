@@ -16,6 +16,8 @@ use wait_timeout::ChildExt;
 pub const NETSKY: &str = env!("CARGO_BIN_EXE_netsky");
 
 pub struct World {
+    /// The netsky that is under test.
+    program: PathBuf,
     dir: tempfile::TempDir,
     pub home: PathBuf,
     pub user: PathBuf,
@@ -42,6 +44,11 @@ pub struct Call<'w> {
 
 impl World {
     pub fn new() -> Self {
+        Self::with(Path::new(NETSKY))
+    }
+
+    /// A world with another build of netsky.
+    pub fn with(program: &Path) -> Self {
         let dir = tempfile::Builder::new().prefix("nsk-").tempdir().unwrap();
         let root = dir.path().canonicalize().unwrap();
         let (home, user, work) = (root.join("h"), root.join("user"), root.join("work"));
@@ -58,7 +65,7 @@ impl World {
             ("SHELL", "/bin/sh".into()),
         ]
         .map(|(name, value)| (OsString::from(name), value));
-        Self { dir, home, user, work, environment: environment.into() }
+        Self { program: program.to_owned(), dir, home, user, work, environment: environment.into() }
     }
 
     pub fn root(&self) -> &Path {
@@ -78,7 +85,7 @@ impl World {
     }
 
     pub fn netsky<S: Into<OsString>>(&self, arguments: impl IntoIterator<Item = S>) -> Call<'_> {
-        let mut command = Command::new(NETSKY);
+        let mut command = Command::new(&self.program);
         command.args(arguments.into_iter().map(Into::into));
         self.call(command)
     }

@@ -1,0 +1,220 @@
+//! One sweep: what it promises, where it is red, and how its points are gone through.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use crate::binaries;
+use crate::support::World;
+use crate::table::{Ledger, Row, Verdict};
+
+/// How much is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Every point: `scripts/faults`.
+    Full,
+    /// Points spread over all: `cargo test`.
+    Short,
+}
+
+impl Form {
+    pub fn asked() -> Self {
+        if std::env::var_os("NETSKY_FAULTS_FULL").is_some() { Self::Full } else { Self::Short }
+    }
+}
+
+/// What went wrong at a point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Harm {
+    /// A text, a record or an agent that should be there is not.
+    Lost,
+    /// A text arrived twice, two live at once, something happened that was taken back.
+    Doubled,
+    /// Something half written was read, shown or carried out.
+    Torn,
+    /// It said that it was done, and it was not.
+    FalseSuccess,
+    /// Anything else that was promised: too late, a panic, no recovery, somebody else's thing touched.
+    Other,
+}
+
+/// A harm and where: enough to try it again.
+pub type Finding = (Harm, String);
+
+/// A sweep.
+pub struct Sweep {
+    /// As typed after `scripts/faults`.
+    pub name: &'static str,
+    /// What holds at every point, as a sentence for docs/reliability.md.
+    pub promise: &'static str,
+    /// The step (see `src/failpoint.rs`) without which it has to go red.
+    pub red_without: &'static str,
+    /// Why it cannot run here, if it cannot.
+    pub obstacle: fn() -> Option<String>,
+    /// Goes through the points.
+    pub run: fn(&Run) -> Tally,
+}
+
+/// Nothing in the way.
+pub fn no_obstacle() -> Option<String> {
+    None
+}
+
+/// One pass over a sweep.
+pub struct Run {
+    pub form: Form,
+    /// The step that the build leaves out.
+    pub broken: Option<&'static str>,
+}
+
+/// What a pass found.
+#[derive(Debug, Default)]
+pub struct Tally {
+    pub points: usize,
+    pub findings: Vec<Finding>,
+    /// Figures worth a line under the table.
+    pub notes: Vec<String>,
+}
+
+impl Tally {
+    pub fn count(&self, harm: Harm) -> usize {
+        self.findings.iter().filter(|(found, _)| *found == harm).count()
+    }
+
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.points += other.points;
+        self.findings.extend(other.findings);
+        self.notes.extend(other.notes);
+        self
+    }
+
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+}
+
+impl Run {
+    /// The program under test.
+    pub fn netsky(&self) -> &'static Path {
+        match self.broken {
+            None => binaries::real(),
+            Some(_) => binaries::with_failpoints(),
+        }
+    }
+
+    pub fn is_broken(&self) -> bool {
+        self.broken.is_some()
+    }
+
+    /// A world whose netsky is the one under test.
+    pub fn world(&self) -> World {
+        let mut world = World::with(self.netsky());
+        if let Some(step) = self.broken {
+            world.set("FAILPOINT_LEAVES_OUT", step);
+        }
+        world
+    }
+
+    /// Goes through `points` with so many workers. The short form tries about `short` of them, spread over all; a broken
+    /// build is tried until it is seen to be broken. A panic is a finding.
+    pub fn points<P: Sync>(
+        &self,
+        points: &[P],
+        short: usize,
+        workers: usize,
+        attempt: impl Fn(&P) -> Vec<Finding> + Sync,
+    ) -> Tally {
+        let step = match self.form {
+            Form::Short if !self.is_broken() => points.len().div_ceil(short.max(1)).max(1),
+            _ => 1,
+        };
+        let chosen: Vec<&P> = points.iter().step_by(step).collect();
+        let (next, seen_red) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let tally = Mutex::new(Tally::default());
+        std::thread::scope(|scope| {
+            for _ in 0..workers {
+                scope.spawn(|| {
+                    while let Some(point) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        if self.is_broken() && seen_red.load(Ordering::Relaxed) {
+                            return;
+                        }
+                        let findings = catch_unwind(AssertUnwindSafe(|| attempt(point)))
+                            .unwrap_or_else(|panic| vec![(Harm::Other, said(panic.as_ref()))]);
+                        seen_red.fetch_or(!findings.is_empty(), Ordering::Relaxed);
+                        let mut tally = tally.lock().unwrap();
+                        tally.points += 1;
+                        tally.findings.extend(findings);
+                    }
+                });
+            }
+        });
+        tally.into_inner().unwrap()
+    }
+}
+
+fn said(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words").to_owned()
+}
+
+/// A sweep on one build.
+pub struct Pass {
+    sweep: &'static Sweep,
+    broken: Option<&'static str>,
+}
+
+impl Sweep {
+    /// On netsky as it ships, and on the build on which it must go red.
+    pub fn passes(&'static self) -> [Pass; 2] {
+        [Pass { sweep: self, broken: None }, Pass { sweep: self, broken: Some(self.red_without) }]
+    }
+}
+
+impl Pass {
+    pub fn name(&self) -> String {
+        let name = self.sweep.name;
+        self.broken.map_or_else(|| name.to_owned(), |step| format!("{name}-without-{step}"))
+    }
+
+    /// Runs it and notes what came of it.
+    pub fn run(&self, form: Form, ledger: &mut Ledger) {
+        let begun = Instant::now();
+        let result = match (self.sweep.obstacle)() {
+            Some(why) => Verdict::Skipped(why),
+            None => {
+                let run = Run { form, broken: self.broken };
+                let tally = catch_unwind(AssertUnwindSafe(|| (self.sweep.run)(&run)));
+                let tally = tally.unwrap_or_else(|panic| Tally {
+                    points: 0,
+                    findings: vec![(Harm::Other, said(panic.as_ref()))],
+                    notes: Vec::new(),
+                });
+                let why = failure(&tally, self.broken);
+                Verdict::Tried { tally, why }
+            }
+        };
+        ledger.add(Row { sweep: self.sweep.name, name: self.name(), took: begun.elapsed(), verdict: result });
+    }
+}
+
+/// Why a pass failed.
+fn failure(tally: &Tally, broken: Option<&str>) -> Option<String> {
+    if tally.points == 0 {
+        return Some(format!("no point was tried: {:?}", tally.findings));
+    }
+    let (found, tried) = (tally.findings.len(), tally.points);
+    match broken {
+        Some(step) if found == 0 => Some(format!("a build without {step} looks sound at {tried} points")),
+        None if found > 0 => {
+            let lines: Vec<String> =
+                tally.findings.iter().take(20).map(|(harm, what)| format!("{harm:?}: {what}")).collect();
+            Some(format!("{found} findings at {tried} points:\n{}", lines.join("\n")))
+        }
+        _ => None,
+    }
+}
