@@ -20,6 +20,7 @@ use crate::name::{Actor, AgentName};
 use crate::paths::Home;
 use crate::persist;
 use crate::status::HandoffState;
+use crate::status::render::age;
 use crate::text;
 
 use super::{Caller, CommandError, output, setting};
@@ -58,18 +59,28 @@ impl Row {
     }
 }
 
-/// Rows for people.
-pub(super) fn lines(rows: &[Row]) -> String {
+/// Rows for people: whole in a pipe, as wide as the terminal on one.
+pub(super) fn lines(rows: &[Row], caller: &Caller) -> String {
+    lines_within(rows, caller.stdout_is_terminal.then(|| caller.width()), clock::utc_now())
+}
+
+/// With a width, how long ago stands in place of the time.
+fn lines_within(rows: &[Row], columns: Option<usize>, now: DateTime<Utc>) -> String {
+    let when = |row: &Row| match columns {
+        None => format!("{:<24}", clock::stamp(row.ts)),
+        Some(_) => format!("{:>7}", age(row.ts, now)),
+    };
     let width = |column: fn(&Row) -> String| rows.iter().map(|row| column(row).len()).max().unwrap_or(0);
     let (from, to) = (width(|row| row.from.to_string()), width(|row| row.to.to_string()));
     let size = width(|row| text::size(row.bytes as u64));
     let line = |row: &Row| {
         let Row { id, state, head, .. } = row;
         let (sender, receiver, bytes) = (row.from.to_string(), row.to, text::size(row.bytes as u64));
-        let ts = clock::stamp(row.ts);
+        let ts = when(row);
         let line =
-            format!("{id}  {state:<9}  {sender:<from$} > {receiver:<to$}  {bytes:>size$}  {ts:<24}  {head}");
-        format!("{}\n", line.trim_end())
+            format!("{id}  {state:<9}  {sender:<from$} > {receiver:<to$}  {bytes:>size$}  {ts}  {head}");
+        let shown = columns.map_or(line.as_str().into(), |columns| text::clipped(&line, columns));
+        format!("{}\n", shown.trim_end())
     };
     rows.iter().map(line).collect()
 }
@@ -300,7 +311,10 @@ mod tests {
             Envelope::new(EnvelopeId::fresh(), Actor::Owner, AgentName::ROOT, text, None, clock::utc_now());
         let row = Row::of(&envelope, HandoffState::Shown);
         assert_eq!((row.head.as_str(), row.bytes), ("first line", text.len()));
-        assert_eq!(lines(&[row.clone(), row]).lines().count(), 2);
+        let shown = |columns| lines_within(&[row.clone(), row.clone()], columns, clock::utc_now());
+        assert_eq!(shown(None).lines().count(), 2);
+        assert!(shown(Some(80)).lines().all(|line| line.chars().count() <= 80), "{}", shown(Some(80)));
+        assert!(shown(Some(80)).contains("0s  first"), "{}", shown(Some(80)));
     }
 
     #[test]

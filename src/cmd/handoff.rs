@@ -70,7 +70,7 @@ enum What {
 pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
     let home = caller.existing_home()?;
     match &args.what {
-        What::List { json } => list(&home, *json),
+        What::List { json } => list(&home, *json, caller),
         What::Show { id, json } => show(&home, id, *json, caller),
         What::Deliver(args) => deliver::run(args, home, caller),
         What::Write { file, agent, dry_run } => write(&home, file, *agent, *dry_run, caller),
@@ -85,14 +85,14 @@ struct ListDocument {
     handoffs: Vec<Row>,
 }
 
-fn list(home: &Home, json: bool) -> Result<Exit, CommandError> {
+fn list(home: &Home, json: bool, caller: &Caller) -> Result<Exit, CommandError> {
     let handoffs = rows(home).map_err(failed("listing the hand-overs"))?;
     if json {
         output::json(&ListDocument { version: 1, handoffs })?;
     } else if handoffs.is_empty() {
         output::talk("netsky: nothing was handed over yet");
     } else {
-        output::text(&envelopes::lines(&handoffs))?;
+        output::text(&envelopes::lines(&handoffs, caller))?;
     }
     Ok(Exit::Done)
 }

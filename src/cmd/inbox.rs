@@ -66,7 +66,7 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
     let own = caller.agent(&home);
     let inbox = Inbox::of(&home, args.agent.or(own).unwrap_or(AgentName::ROOT));
     match &args.what {
-        What::List { all, json } => list(&inbox, *all, *json),
+        What::List { all, json } => list(&inbox, *all, *json, caller),
         What::Next => next(&home, &inbox, caller),
         What::Done { id } => done(&inbox, id),
         What::Show { id, json } => show(&inbox, id, *json, caller),
@@ -81,7 +81,7 @@ struct ListDocument {
     envelopes: Vec<Row>,
 }
 
-fn list(inbox: &Inbox, all: bool, json: bool) -> Result<Exit, CommandError> {
+fn list(inbox: &Inbox, all: bool, json: bool, caller: &Caller) -> Result<Exit, CommandError> {
     let agent = inbox.agent();
     let envelopes = rows(inbox, all).map_err(failed(format!("listing the inbox of {agent}")))?;
     if json {
@@ -89,7 +89,7 @@ fn list(inbox: &Inbox, all: bool, json: bool) -> Result<Exit, CommandError> {
     } else if envelopes.is_empty() {
         output::talk(&format!("netsky: the inbox of {agent} is empty"));
     } else {
-        output::text(&envelopes::lines(&envelopes))?;
+        output::text(&envelopes::lines(&envelopes, caller))?;
     }
     Ok(Exit::Done)
 }

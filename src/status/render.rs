@@ -246,7 +246,7 @@ fn took(record: &Record) -> String {
 }
 
 /// How long ago; a time that has not come yet (the clock was set back) is just now.
-fn age(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+pub fn age(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let seconds = now.signed_duration_since(at).num_seconds().max(0).unsigned_abs();
     text::duration(Duration::from_secs(seconds))
 }
