@@ -401,9 +401,12 @@ impl<'a> Restart<'a> {
         }
     }
 
-    /// Archives the envelope and puts it into agent0's inbox. `false`: there is none.
+    /// Archives the envelope and puts it into agent0's inbox, and with it what earlier restarts claimed in vain.
+    /// `false`: there is none.
     fn deliver(&mut self, tell: Tell<'_>) -> Result<bool, Trouble> {
-        let Some(claim) = self.claim.take() else { return Ok(false) };
+        let own = self.claim.as_ref().map(Claim::id);
+        let earlier = handover::recover_all_but(self.means.home, own, clock::utc_now())?;
+        let Some(claim) = self.claim.take() else { return Ok(earlier > 0) };
         if let Err(error) = deliver::deliver(self.means.home, &claim) {
             self.claim = Some(claim);
             return Err(error.into());

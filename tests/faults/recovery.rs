@@ -16,6 +16,13 @@ pub fn findings_after_up(world: &World, note: &Path, text: &str, what: &str) -> 
     if ran.code != 0 {
         found.push((Harm::Other, format!("{what}: up: {} {}", ran.code, ran.stderr)));
     }
+    // What was claimed for an agent0 that never came is for the next one.
+    if !files(&world.home.join("handoff/claims")).is_empty() {
+        let ran = world.netsky(["restart", "1", "--agent", "demo"]).run();
+        if ran.code != 0 {
+            found.push((Harm::Other, format!("{what}: restart after up: {} {}", ran.code, ran.stderr)));
+        }
+    }
     let settled = world::wait(Duration::from_secs(20), &mut || {
         let [new, shown, taken] = world.envelopes();
         (note.exists() || (new.is_empty() && shown.is_empty() && taken.len() == 1)).then_some(())
