@@ -11,6 +11,7 @@ pub mod plan;
 pub mod preflight;
 mod queue;
 pub mod ready;
+pub mod recovery;
 pub mod restart;
 pub mod scene;
 pub mod spawn;

@@ -299,6 +299,8 @@ fn interrupted_restarts_are_told_and_the_next_up_finishes_them() {
     world.netsky(["history"]).run().expect(0).prints("interrupted");
     bot(&world, "echo 'session 1 up'; exec sleep 600");
     world.netsky(["down"]).run().expect(0);
+    // `status` only derives it; who holds the lock writes it down.
+    assert_eq!(world.record()["phase"], "interrupted", "on disk");
     world.netsky(["up", "0"]).run().expect(0);
     assert_eq!(world.envelopes()[0].len(), 1, "the claim was delivered");
     assert!(files(&world.home.join("handoff/claims")).is_empty());

@@ -6,6 +6,7 @@ use crate::constellation::down::{self, Lowered};
 use crate::constellation::plan::Extent;
 use crate::exit::Exit;
 use crate::id::RestartId;
+use crate::lock::Lock;
 use crate::name::AgentName;
 
 use super::stage::Stage;
@@ -58,7 +59,7 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
         output::talk("netsky: this session ends too, outside of it: end your turn now");
         return Ok(Exit::Done);
     }
-    let lowered = down::carry_out(&means, names, &prepared)?;
+    let lowered = down::carry_out(&means, names, &prepared, &lock)?;
     report(args, lowered)
 }
 
@@ -89,9 +90,10 @@ fn report(args: &Args, Lowered { ended, server_ended }: Lowered) -> Result<Exit,
 pub(super) fn carry_out_detached(
     stage: &Stage<'_>,
     names: Option<&[AgentName]>,
+    held: &Lock,
 ) -> Result<Exit, CommandError> {
     let means = stage.means();
     let prepared = down::prepare(&means, names)?;
-    down::carry_out(&means, names, &prepared)?;
+    down::carry_out(&means, names, &prepared, held)?;
     Ok(Exit::Done)
 }

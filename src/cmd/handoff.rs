@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::clock;
 use crate::config::{self, Flags};
-use crate::constellation::handover;
+use crate::constellation::recovery;
 use crate::events::Event;
 use crate::handoff::source::Source;
 use crate::handoff::{EnvelopeName, archive, draft, retention};
@@ -222,7 +222,7 @@ fn recover_if_free(home: &Home) {
     let Ok(Asked::Held(mut lock)) = lock::ask(&home.restart_lock()) else { return };
     if setting::name_holder(&mut lock, BRIEF_VERB, RestartId::fresh()).is_ok() {
         // The draft is written all the same; what is stuck is tried again by the next verb that writes.
-        if let Err(error) = handover::recover(home, clock::utc_now()) {
+        if let Err(error) = recovery::recover(home, &lock, clock::utc_now()) {
             Event::new("handoff-stuck").with("why", error).log(home);
         }
     }
@@ -235,8 +235,8 @@ fn prune(home: Home, dry_run: bool, caller: &Caller) -> Result<Exit, CommandErro
         let plan = retention::plan(&settings.home, keep).map_err(failed("planning"))?;
         return output::text(&pruned_lines(&plan)).map(|()| Exit::Done);
     }
-    let _lock = setting::take_lock(&settings.home, BRIEF_VERB, RestartId::fresh(), None)?;
-    handover::recover(&settings.home, clock::utc_now()).map_err(failed("delivering what was left"))?;
+    let lock = setting::take_lock(&settings.home, BRIEF_VERB, RestartId::fresh(), None)?;
+    recovery::recover(&settings.home, &lock, clock::utc_now()).map_err(failed("delivering what was left"))?;
     let pruned = retention::prune(&settings.home, keep).map_err(failed("pruning the hand-overs"))?;
     output::text(&pruned_lines(&pruned))?;
     output::talk(&format!("netsky: kept the newest {keep} of the archive and of each inbox"));
@@ -266,7 +266,7 @@ mod tests {
     fn claims_and_archive_are_one_list_oldest_first() {
         let scene = Scene::new();
         give(&scene, b"first");
-        handover::recover(&scene.home, clock::utc_now()).unwrap();
+        recovery::deliver_all_but(&scene.home, None, clock::utc_now()).unwrap();
         give(&scene, b"second\nline");
         let rows = rows(&scene.home).unwrap();
         let seen: Vec<_> = rows.iter().map(|row| (row.head.as_str(), row.state)).collect();

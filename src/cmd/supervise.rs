@@ -207,9 +207,7 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
         Task::Down { agents } => {
             accept(&args.order)?;
             wait_for_turn(&stage, &file);
-            let lowered = down::carry_out_detached(&stage, agents.as_deref());
-            drop(lock);
-            lowered
+            down::carry_out_detached(&stage, agents.as_deref(), &lock)
         }
         Task::Restart { .. } => {
             let restart = take_over(&stage, &file.task, lock)?;

@@ -68,13 +68,13 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
             Ok((prepared.plan, prepared.warning))
         });
     }
-    let _lock = stage.lock("up", RestartId::fresh(), None)?;
+    let lock = stage.lock("up", RestartId::fresh(), None)?;
     let prepared = up::prepare(&stage.means(), &order)?;
     if let Some(warning) = &prepared.warning {
         output::talk(&format!("netsky: {warning}"));
     }
     let means = stage.means();
-    let raised = stage.perform(async |tell| up::carry_out(&means, &order, prepared, tell).await)?;
+    let raised = stage.perform(async |tell| up::carry_out(&means, &order, prepared, &lock, tell).await)?;
     nudge_waiting(&stage, caller, &raised);
     let exit = report(args, raised)?;
     if args.attach && exit == Exit::Done {

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use crate::clock;
-use crate::handoff::HandoffError;
+use crate::lock::Lock;
 use crate::name::AgentName;
 use crate::state::epochs::{OwnerEpochs, Scope};
 use crate::tmux::When;
 
-use super::handover;
 use super::means::Means;
 use super::plan::{self, Plan};
+use super::recovery;
 use super::scene::{self, Scene};
 use super::trouble::Trouble;
 
@@ -54,7 +54,7 @@ pub fn prepare(means: &Means<'_>, names: Option<&[AgentName]>) -> Result<Prepare
     Ok(Prepared { scene, plan, agents })
 }
 
-/// Carries it out, under the lock.
+/// Carries it out, under the lock that is `held`.
 ///
 /// # Errors
 /// Sessions or processes are left.
@@ -62,6 +62,7 @@ pub fn carry_out(
     means: &Means<'_>,
     names: Option<&[AgentName]>,
     prepared: &Prepared,
+    held: &Lock,
 ) -> Result<Lowered, Trouble> {
     let Prepared { scene, plan, agents } = prepared;
     if means.actor.is_owner() {
@@ -69,7 +70,7 @@ pub fn carry_out(
     }
     // First of all, so that nothing revives what is being ended.
     means.desire("down", scene, |desired| desired.retain(|name, _| !agents.contains(name)))?;
-    handover::recover(means.home, clock::utc_now()).map_err(|error: HandoffError| Trouble::from(error))?;
+    recovery::recover(means.home, held, clock::utc_now())?;
     means.tear_down(plan, agents.clone(), scene, None)?;
     let server_ended = match &scene.snapshot {
         Some(snapshot) if names.is_none() && snapshot.server.home.is_some() => {

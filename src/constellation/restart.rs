@@ -26,6 +26,7 @@ use super::plan::{self, Extent, Plan};
 use super::preflight;
 use super::queue::Queue;
 use super::ready::{Event, Rising, Settled};
+use super::recovery;
 use super::scene::{self, Scene};
 use super::spawn::Spawner;
 use super::trouble::{self, Trouble};
@@ -122,8 +123,7 @@ impl<'a> Restart<'a> {
             clones: clones_of(&order.extent),
         });
         store.write(&record)?;
-        let mut note = |moved| events::Event::new("moved-aside").with("why", moved).log(means.home);
-        store.settle(&lock, Some(order.id), &mut note)?;
+        recovery::close_records(means.home, &lock, Some(order.id))?;
         store.prune(Some(order.id))?;
         Ok(Self { means, order, lock, store, record, begun: clock::monotonic_now(), claim: None })
     }
@@ -194,7 +194,7 @@ impl<'a> Restart<'a> {
             None
         };
         // After the claim: a pending one that came from the file that is given is this restart's hand-over.
-        handover::recover_all_but(self.means.home, self.claim.as_ref().map(Claim::id), now)?;
+        recovery::deliver_all_but(self.means.home, self.claim.as_ref().map(Claim::id), now)?;
         if let Some(claim) = &self.claim {
             self.record.note_handoff(handover::record(claim, HandoffState::Claimed))?;
             self.store.write(&self.record)?;
@@ -405,7 +405,7 @@ impl<'a> Restart<'a> {
     /// `false`: there is none.
     fn deliver(&mut self, tell: Tell<'_>) -> Result<bool, Trouble> {
         let own = self.claim.as_ref().map(Claim::id);
-        let earlier = handover::recover_all_but(self.means.home, own, clock::utc_now())?;
+        let earlier = recovery::deliver_all_but(self.means.home, own, clock::utc_now())?;
         let Some(claim) = self.claim.take() else { return Ok(earlier > 0) };
         if let Err(error) = deliver::deliver(self.means.home, &claim) {
             self.claim = Some(claim);

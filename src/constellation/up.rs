@@ -6,6 +6,7 @@ use crate::agent::profile::Profile;
 use crate::clock;
 use crate::exit::Exit;
 use crate::id::Generation;
+use crate::lock::Lock;
 use crate::name::AgentName;
 use crate::process::ProcessId;
 use crate::state::desired::DesiredAgent;
@@ -19,6 +20,7 @@ use super::plan::{self, Extent, Plan, Present, Wish};
 use super::preflight;
 use super::queue::Queue;
 use super::ready::{Event, Rising, Settled};
+use super::recovery;
 use super::scene::{self, Scene};
 use super::trouble::{self, Trouble};
 
@@ -103,7 +105,7 @@ fn as_spawned(wish: Wish, scene: &Scene) -> Wish {
     }
 }
 
-/// Carries it out, under the lock. Must run in a tokio runtime.
+/// Carries it out, under the lock that is `held`. Must run in a tokio runtime.
 ///
 /// # Errors
 /// What failed before anybody could be awaited.
@@ -111,6 +113,7 @@ pub async fn carry_out(
     means: &Means<'_>,
     order: &Order,
     mut prepared: Prepared,
+    held: &Lock,
     tell: Tell<'_>,
 ) -> Result<Raised, Trouble> {
     let names = order.extent.agents();
@@ -123,7 +126,7 @@ pub async fn carry_out(
         means.surroundings.store(means.home)?;
     }
     means.tidy();
-    handover::recover(means.home, clock::utc_now())?;
+    recovery::recover(means.home, held, clock::utc_now())?;
     means.go_on()?;
     desire(means, &prepared)?;
     clear_away(means, &prepared)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::config::Flags;
-use crate::constellation::handover;
+use crate::constellation::{handover, recovery};
 use crate::handoff::claim::{self, Address, Claim, Claimed};
 use crate::handoff::source::Source;
 use crate::handoff::{Result as Handed, deliver};
@@ -59,7 +59,7 @@ pub(super) fn run(args: &Args, home: Home, caller: &Caller) -> Result<Exit, Comm
     };
     let delivered = claim_and_deliver(&settings, &source, address);
     // Also where ours failed: what others left must not wait for it.
-    handover::recover(&settings.home, clock::utc_now()).map_err(failed("delivering what was left"))?;
+    recovery::recover(&settings.home, &lock, clock::utc_now()).map_err(failed("delivering what was left"))?;
     handover::prune(&settings.home, settings.config().handoff.keep);
     drop(lock);
     let Some(delivered) = delivered.map_err(failed_on_file(doing, COMMAND))? else {
