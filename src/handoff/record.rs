@@ -68,13 +68,14 @@ impl Origin {
 
     /// Whether `metadata` is of the file that was claimed, whatever was written to it since.
     pub(super) fn is_same_file(&self, metadata: &Metadata) -> bool {
-        (self.dev, self.ino) == (metadata.dev(), metadata.ino())
+        (self.dev, self.ino) == (metadata.dev(), metadata.ino()) || self.is(metadata)
     }
 
-    /// Whether `metadata` is of the file that was claimed, as it was then.
+    /// Whether `metadata` is of the file that was claimed, as it was then. A disk may have another device number after
+    /// a boot; inode, size and time to the nanosecond are as they were.
     pub(super) fn is(&self, metadata: &Metadata) -> bool {
-        let then = (self.dev, self.ino, self.size, self.mtime, self.mtime_nsec);
-        let now = (metadata.dev(), metadata.ino(), metadata.len(), metadata.mtime(), metadata.mtime_nsec());
+        let then = (self.ino, self.size, self.mtime, self.mtime_nsec);
+        let now = (metadata.ino(), metadata.len(), metadata.mtime(), metadata.mtime_nsec());
         metadata.is_file() && then == now
     }
 }
@@ -191,6 +192,19 @@ mod tests {
         let record: ClaimRecord = persist::parse(bytes).unwrap();
         assert_eq!(record.to, AgentName::Numbered(3));
         assert_eq!(record.origin.unwrap().path(), Some(PathBuf::from("/home/me/project/handoff.md")));
+    }
+
+    #[test]
+    fn a_file_is_known_again_on_a_disk_that_has_another_number_after_a_boot() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("note.md");
+        persist::replace(&path, b"x").unwrap();
+        let metadata = fs::metadata(&path).unwrap();
+        let before_the_boot = Origin { dev: metadata.dev() + 1, ..Origin::new(&path, &metadata) };
+        assert!(before_the_boot.is(&metadata) && before_the_boot.is_same_file(&metadata));
+        persist::replace(&path, b"y").unwrap();
+        let another = fs::metadata(&path).unwrap();
+        assert!(!before_the_boot.is(&another) && !before_the_boot.is_same_file(&another));
     }
 
     #[test]
