@@ -19,6 +19,7 @@
 )]
 
 mod binaries;
+mod loop_disk;
 mod recovery;
 mod strace;
 #[path = "../support/mod.rs"]

@@ -1,7 +1,8 @@
 //! The sweeps, in the order in which they are tried.
 
 mod kill;
+mod power_cut;
 
 use crate::sweep::Sweep;
 
-pub const ALL: &[Sweep] = &[kill::RESTART];
+pub const ALL: &[Sweep] = &[kill::RESTART, power_cut::POWER_CUT];
