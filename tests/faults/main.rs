@@ -19,8 +19,12 @@
 )]
 
 mod binaries;
+mod bot;
+mod held;
 mod loop_disk;
 mod recovery;
+mod sampler;
+mod stand_in;
 mod strace;
 #[path = "../support/mod.rs"]
 mod support;

@@ -68,11 +68,16 @@ pub fn striking(world: &World, point: &Point, fault: &str, program: &Path) -> Co
 
 /// The points that a counted run went through, call by call in the order in which they came.
 pub fn counted(world: &World) -> Vec<Point> {
+    counted_of(world, &CALLS)
+}
+
+/// [`counted`] of other calls.
+pub fn counted_of(world: &World, wanted: &[&str]) -> Vec<Point> {
     let trace = std::fs::read_to_string(world.root().join("trace")).unwrap();
     let mut seen = std::collections::HashMap::new();
     let calls = trace.lines().filter_map(|line| line.split_once('(')).map(|(call, _)| call);
     calls
-        .filter(|call| CALLS.contains(call))
+        .filter(|call| wanted.contains(call))
         .map(|call| {
             let nth = seen.entry(call).or_insert(0);
             *nth += 1;

@@ -2,7 +2,8 @@
 
 mod kill;
 mod power_cut;
+mod racers;
 
 use crate::sweep::Sweep;
 
-pub const ALL: &[Sweep] = &[kill::RESTART, power_cut::POWER_CUT];
+pub const ALL: &[Sweep] = &[kill::RESTART, power_cut::POWER_CUT, racers::RACERS];
