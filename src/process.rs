@@ -9,6 +9,7 @@ mod identity;
 mod interrupts;
 mod launch;
 mod memory;
+mod tap;
 
 pub use bounded::{Job, JobError, Outcome, Output};
 pub use census::{Mark, Marked, ancestors, dir_of, marked, name_of, parent_of};

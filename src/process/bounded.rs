@@ -1,14 +1,13 @@
 //! One-shot children with a limit: own process group, fed and drained while it runs, capped, killed and reaped when
 //! late.
 //!
-//! A child that leaves its output pipe to a grandchild does not hold us: what the pipe gave until shortly after the
-//! child's end is what counts.
+//! What a child said before its end is taken whole, however late our own threads run. One that leaves its output pipe
+//! to a grandchild does not hold us: what the pipe gave until shortly after the child's end is what counts.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
@@ -16,6 +15,8 @@ use wait_timeout::ChildExt;
 
 use crate::clock::Deadline;
 use crate::failpoint;
+
+use super::tap::Tap;
 
 /// How long the pipes are still read after the child ended: a grandchild may hold them open for ever.
 const DRAIN_AFTER_END: Duration = Duration::from_millis(200);
@@ -152,19 +153,30 @@ impl Job {
         let deadline = Deadline::after(self.limit);
         failpoint::reach("process.spawn");
         let mut child = self.command.spawn().map_err(failed)?;
-        feed(&mut child, std::mem::take(&mut self.input));
-        let stdout = drain(child.stdout.take(), self.cap);
-        let stderr = drain(child.stderr.take(), self.cap);
+        let (stdout, stderr) = match self.connect(&mut child) {
+            Ok(taps) => taps,
+            Err(error) => {
+                kill_and_reap(&mut child).map_err(failed)?;
+                return Err(failed(error));
+            }
+        };
         let (status, late) = match child.wait_timeout(deadline.remaining()) {
             Ok(Some(status)) => (status, false),
             // It runs, and cannot be waited for (no file descriptors, say): what it did is not known, as if it were late.
             Ok(None) | Err(_) => (kill_and_reap(&mut child).map_err(failed)?, true),
         };
         let rest = Deadline::after(if late { DRAIN_AFTER_KILL } else { DRAIN_AFTER_END });
-        let (stdout, more_out) = collect(&stdout, rest, self.cap);
-        let (stderr, more_err) = collect(&stderr, rest, self.cap);
+        let (stdout, more_out) = stdout.close(rest);
+        let (stderr, more_err) = stderr.close(rest);
         let output = Output { status, stdout, stderr, capped: more_out || more_err };
         Ok(if late { Outcome::Late(output) } else { Outcome::Exited(output) })
+    }
+
+    /// Fed last: a child whose output cannot be taken was told nothing.
+    fn connect(&mut self, child: &mut Child) -> io::Result<(Tap, Tap)> {
+        let taps = (Tap::open(child.stdout.take(), self.cap)?, Tap::open(child.stderr.take(), self.cap)?);
+        feed(child, std::mem::take(&mut self.input))?;
+        Ok(taps)
     }
 }
 
@@ -179,47 +191,14 @@ fn kill_and_reap(child: &mut Child) -> io::Result<ExitStatus> {
     child.wait()
 }
 
-fn feed(child: &mut Child, input: Vec<u8>) {
-    let Some(mut stdin) = child.stdin.take() else { return };
-    if input.is_empty() {
-        return;
-    }
+fn feed(child: &mut Child, input: Vec<u8>) -> io::Result<()> {
+    let Some(mut stdin) = child.stdin.take().filter(|_| !input.is_empty()) else { return Ok(()) };
     // On a thread: a child that writes before it reads must not lock both of us. A child that does not read what
     // it is given (EPIPE) says the rest by its exit code.
-    thread::spawn(move || match stdin.write_all(&input) {
+    let write = move || match stdin.write_all(&input) {
         Ok(()) | Err(_) => {}
-    });
-}
-
-/// Reads on a thread of its own, so that neither a full pipe nor a held one can block the wait.
-fn drain(pipe: Option<impl Read + Send + 'static>, cap: usize) -> Receiver<Vec<u8>> {
-    // Not bounded by count: nobody takes from it before the child has ended, and `cap` bounds what is sent.
-    let (sender, receiver) = mpsc::channel();
-    if let Some(mut pipe) = pipe {
-        thread::spawn(move || {
-            let mut kept = 0usize;
-            let mut chunk = vec![0u8; 64 << 10];
-            while let Ok(read @ 1..) = pipe.read(&mut chunk) {
-                // One byte beyond the cap is passed on, to tell that there was more.
-                let wanted = read.min((cap + 1).saturating_sub(kept));
-                kept += wanted;
-                if wanted > 0 && sender.send(chunk.get(..wanted).unwrap_or_default().to_vec()).is_err() {
-                    return;
-                }
-            }
-        });
-    }
-    receiver
-}
-
-fn collect(pipe: &Receiver<Vec<u8>>, until: Deadline, cap: usize) -> (Vec<u8>, bool) {
-    let mut all = Vec::new();
-    while let Ok(chunk) = pipe.recv_timeout(until.remaining()) {
-        all.extend_from_slice(&chunk);
-    }
-    let capped = all.len() > cap;
-    all.truncate(cap);
-    (all, capped)
+    };
+    thread::Builder::new().spawn(write).map(drop)
 }
 
 #[cfg(test)]
