@@ -83,6 +83,7 @@ enum Verb {
 
 /// Runs the command that this process was started as.
 pub fn main() -> ExitCode {
+    crate::process::keep_foreign_descriptors_back();
     let mut caller = Caller::look_around();
     if let Err(error) = crate::process::survive_full_files() {
         output::talk(&format!("netsky: a limit on the size of files would end this: {error}"));

@@ -5,6 +5,7 @@
 
 mod bounded;
 mod census;
+mod descriptors;
 mod identity;
 mod interrupts;
 mod launch;
@@ -13,6 +14,7 @@ mod tap;
 
 pub use bounded::{Job, JobError, Outcome, Output};
 pub use census::{Mark, Marked, ancestors, dir_of, marked, name_of, parent_of};
+pub use descriptors::{Standard, keep_foreign_descriptors_back};
 pub use identity::{ProcessId, Signal, boot_id};
 pub use interrupts::{Interrupts, survive_full_files};
 pub use launch::{

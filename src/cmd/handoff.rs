@@ -210,11 +210,7 @@ fn limit(home: &Home, caller: &Caller) -> u64 {
 
 /// A text that stays where it is; `-` is standard input.
 pub(super) fn read(file: &Path, limit: u64) -> crate::handoff::Result<Source> {
-    if file == Path::new("-") {
-        Source::read_from(std::io::stdin().lock(), limit)
-    } else {
-        Source::copy_of(file, limit)
-    }
+    if file == Path::new("-") { Source::standard_input(limit) } else { Source::copy_of(file, limit) }
 }
 
 /// Recovery where nobody else is at work. It is not this command's own work: what fails is in the event log.

@@ -5,6 +5,7 @@
 
 use std::io::{self, Write};
 
+use crate::process::Standard;
 use crate::text;
 
 use super::error::CommandError;
@@ -14,11 +15,11 @@ use super::error::CommandError;
 /// # Errors
 /// Standard output is closed or full. A reader that left (`EPIPE`) is not an error: it had what it wanted.
 pub(super) fn data(bytes: &[u8]) -> Result<(), CommandError> {
+    let failed = |error| CommandError::failed("writing to standard output").because(error);
+    Standard::Output.was_open().map_err(failed)?;
     let mut stdout = io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(CommandError::failed("writing to standard output").because(error))
-        }
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(failed(error)),
         Ok(()) | Err(_) => Ok(()),
     }
 }

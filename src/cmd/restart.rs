@@ -158,7 +158,7 @@ fn wanted(args: &Args, stage: &Stage<'_>) -> Result<Wanted, CommandError> {
     Ok(match &args.handoff {
         None => Wanted::Draft,
         Some(file) if file.as_os_str() == "-" => {
-            let source = Source::read_from(std::io::stdin().lock(), limit).map_err(|error| {
+            let source = Source::standard_input(limit).map_err(|error| {
                 CommandError::failed("reading the hand-over from standard input").because(error)
             })?;
             Wanted::Given(source)

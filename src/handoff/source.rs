@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::{HandoffError, LARGEST_TEXT, Result};
 use crate::persist;
+use crate::process::Standard;
 
 /// Where the text of a hand-over or message comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,11 +25,21 @@ pub enum Source {
 }
 
 impl Source {
+    /// Reads standard input to its end.
+    ///
+    /// # Errors
+    /// It is closed, which is not the same as empty; else as [`Source::read_from`].
+    pub fn standard_input(limit: u64) -> Result<Self> {
+        let unreadable = |source| HandoffError::SourceUnreadable { path: "-".into(), source };
+        Standard::Input.was_open().map_err(unreadable)?;
+        Self::read_from(io::stdin().lock(), limit)
+    }
+
     /// Reads standard input, or a file that stays where it is, to its end.
     ///
     /// # Errors
     /// It cannot be read, or is larger than `limit` bytes; nothing beyond that is read.
-    pub fn read_from(reader: impl Read, limit: u64) -> Result<Self> {
+    pub(super) fn read_from(reader: impl Read, limit: u64) -> Result<Self> {
         let path = || PathBuf::from("-");
         let limit = limit.min(LARGEST_TEXT);
         let bytes = read_capped(reader, limit)

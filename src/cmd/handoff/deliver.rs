@@ -72,11 +72,7 @@ pub(super) fn run(args: &Args, home: Home, caller: &Caller) -> Result<Exit, Comm
 }
 
 fn source(file: &Path, limit: u64) -> Handed<Source> {
-    if file == Path::new("-") {
-        Source::read_from(std::io::stdin().lock(), limit)
-    } else {
-        Ok(Source::Named(file.to_owned()))
-    }
+    if file == Path::new("-") { Source::standard_input(limit) } else { Ok(Source::Named(file.to_owned())) }
 }
 
 /// The claim comes before any recovery: a file that is gone may be an old claim, which recovery would take from us.
