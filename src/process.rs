@@ -3,6 +3,7 @@
 //! A process is known by pid *and* start time, so that a reused pid is never signalled. Every child is bounded: own
 //! process group, drained and capped output, killed and reaped when late.
 
+mod beside;
 mod bounded;
 mod census;
 mod descriptors;
@@ -12,9 +13,10 @@ mod launch;
 mod memory;
 mod tap;
 
+pub use beside::beside;
 pub use bounded::{Job, JobError, Outcome, Output};
 pub use census::{Mark, Marked, ancestors, dir_of, marked, name_of, parent_of};
-pub use descriptors::{Standard, keep_foreign_descriptors_back};
+pub use descriptors::{Standard, keep_foreign_descriptors_back, room_for};
 pub use identity::{ProcessId, Signal, boot_id};
 pub use interrupts::{Interrupts, survive_full_files};
 pub use launch::{

@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::thread;
 use std::time::Duration;
 
 use rustix::termios::{InputModes, LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
@@ -105,7 +104,8 @@ impl<'a> Stage<'a> {
             caller,
             mute,
             terminal,
-            input: read_input(),
+            input: read_input()
+                .map_err(|error| CommandError::failed("listening to the keys").because(error))?,
             keyboard: Keyboard::default(),
             keys: VecDeque::new(),
             screen: Screen::default(),
@@ -200,7 +200,7 @@ impl<'a> Stage<'a> {
                 Ok(bytes) => self.keys.extend(self.keyboard.feed(&bytes)),
                 Err(RecvTimeoutError::Timeout) if escape.is_some() => self.keys.extend(self.keyboard.rest()),
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) if self.ignores_signals => thread::park(),
+                Err(RecvTimeoutError::Disconnected) if self.ignores_signals => std::thread::park(),
                 Err(RecvTimeoutError::Disconnected) => return None,
             }
         }
@@ -237,9 +237,9 @@ fn said_by(job: Job) -> Option<String> {
 }
 
 /// Keys are read on a thread of their own, so that what is typed during a hook waits here and nowhere else.
-fn read_input() -> Receiver<Vec<u8>> {
+fn read_input() -> io::Result<Receiver<Vec<u8>>> {
     let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
+    process::beside(move || {
         let mut stdin = io::stdin().lock();
         let mut chunk = [0u8; 4096];
         loop {
@@ -249,8 +249,8 @@ fn read_input() -> Receiver<Vec<u8>> {
                 Ok(_) | Err(_) => return,
             }
         }
-    });
-    receiver
+    })?;
+    Ok(receiver)
 }
 
 /// Listens for hang-up and TERM and never looks; whether that was possible. What was once listened for never gets its

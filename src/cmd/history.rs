@@ -243,9 +243,9 @@ mod tests {
         let record = begun();
         store.write(&record).unwrap();
         let (writer, id) = (store.clone(), record.id);
-        let restart = std::thread::spawn(move || writer.write(&errored(record, 4)).unwrap());
+        let restart = crate::process::beside(move || writer.write(&errored(record, 4)).unwrap()).unwrap();
         let seen = next_look(&store, id, 1).unwrap().unwrap();
-        restart.join().unwrap();
+        restart.blocking_recv().unwrap();
         assert_eq!(seen.phase(), Phase::Errored);
         assert_eq!(follow(&scene.home, &store, false).unwrap(), Exit::Blocked);
     }

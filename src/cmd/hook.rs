@@ -4,7 +4,6 @@
 
 use std::io::Read;
 use std::sync::mpsc;
-use std::thread;
 use std::time::Duration;
 
 use crate::agent::hook::{self, Call};
@@ -48,20 +47,23 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
     // On a thread of its own: a pipe that nobody closes, a lock that nobody frees or a full disk must not hold the
     // agent. The process ends at the limit and takes the thread with it; every write of it is whole or absent.
     let caller = std::sync::Arc::clone(&call);
-    thread::spawn(move || {
+    let begun = process::beside(move || {
         let mut report = Vec::new();
         let read = std::io::stdin().lock().take(LARGEST_REPORT).read_to_end(&mut report);
         let answer = read.map_err(|error| error.to_string()).and_then(|_| caller.answer(&report));
         sender.send(answer)
     });
-    let failure = match receiver.recv_timeout(LIMIT) {
-        Ok(Ok(context)) if context.text.is_empty() => None,
-        Ok(Ok(context)) => match output::data(context.text.as_bytes()) {
-            Ok(()) => call.printed(&context).err(),
-            Err(error) => Some(error.message()),
+    let failure = match begun.map(|_| receiver.recv_timeout(LIMIT)) {
+        Err(error) => Some(format!("starting a thread: {error}")),
+        Ok(answer) => match answer {
+            Ok(Ok(context)) if context.text.is_empty() => None,
+            Ok(Ok(context)) => match output::data(context.text.as_bytes()) {
+                Ok(()) => call.printed(&context).err(),
+                Err(error) => Some(error.message()),
+            },
+            Ok(Err(why)) => Some(why),
+            Err(_) => Some("it took too long".to_owned()),
         },
-        Ok(Err(why)) => Some(why),
-        Err(_) => Some("it took too long".to_owned()),
     };
     if let Some(why) = failure {
         hook::log_failure(&home, agent, &args.event, &why);

@@ -238,12 +238,13 @@ mod tests {
         let scene = Scene::new();
         let held = take_lock(&scene.home, "restart", RestartId::fresh(), None).unwrap();
         let (sender, receiver) = std::sync::mpsc::channel();
-        let holder = std::thread::spawn(move || {
+        let holder = crate::process::beside(move || {
             receiver.recv().unwrap();
             drop(held);
-        });
+        })
+        .unwrap();
         sender.send(()).unwrap();
         take_lock(&scene.home, "up", RestartId::fresh(), Some(Duration::from_secs(20))).unwrap();
-        holder.join().unwrap();
+        holder.blocking_recv().unwrap();
     }
 }

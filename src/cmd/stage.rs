@@ -13,7 +13,7 @@ use crate::id::RestartId;
 use crate::lock::Lock;
 use crate::name::Actor;
 use crate::paths::Home;
-use crate::process::Interrupts;
+use crate::process::{self, Interrupts};
 use crate::state::desired::Desired;
 use crate::state::environment::OwnerSurroundings;
 use crate::tmux::{Limits, Socket, Tmux};
@@ -21,6 +21,9 @@ use crate::tmux::{Limits, Socket, Tmux};
 use super::progress::Lines;
 use super::setting::{self, Settings};
 use super::{Caller, CommandError, output};
+
+/// More than the event loop opens; it panics where it cannot open what it hears signals by.
+const DESCRIPTORS: usize = 12;
 
 /// Everything a verb acts with.
 #[derive(Debug)]
@@ -134,10 +137,9 @@ impl<'a> Stage<'a> {
         &self,
         story: impl AsyncFnOnce(Tell<'_>) -> Result<T, Trouble>,
     ) -> Result<T, Trouble> {
-        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => runtime,
-            Err(error) => return Err(Trouble::system("starting the event loop", &error)),
-        };
+        let runtime = process::room_for(DESCRIPTORS)
+            .and_then(|()| tokio::runtime::Builder::new_current_thread().enable_all().build())
+            .map_err(|error| Trouble::system("starting the event loop", &error))?;
         let mut lines = Lines::new(self.caller.stderr_is_terminal, self.caller.stderr_size());
         let outcome = runtime.block_on(story(&mut |progress: Progress| lines.show(progress)));
         lines.end();

@@ -22,9 +22,11 @@ use crate::id::Generation;
 use crate::name::AgentName;
 use crate::paths::Home;
 use crate::persist;
-use crate::process::Interrupts;
+use crate::process::{self, Interrupts, JobError};
 use crate::text;
-use crate::tmux::{Conversation, Death, Looks, NoAnswer, PaneId, PaneRow, SessionId, Tmux};
+use crate::tmux::{
+    Answer, Conversation, Death, Looks, NoAnswer, PaneId, PaneRow, RefusalKind, SessionId, Tmux,
+};
 
 use super::watch::{Look, Outcome, PaneSight, Rules, Step, Watch};
 
@@ -280,12 +282,12 @@ impl Rising {
         let Some(conversation) = self.attached().await? else { return Ok(()) };
         let listed = match conversation.list().await {
             Ok(listed) => listed,
-            Err(error) if error.is_unknown() => return Err(error.into()),
             // Its session ended; another one is attached to at the next look.
-            Err(_) => {
+            Err(NoAnswer::Refused { .. }) => {
                 self.conversation = None;
                 return Ok(());
             }
+            Err(error) => return Err(error.into()),
         };
         let rows: BTreeMap<PaneId, PaneRow> = listed.into_iter().map(|row| (row.pane, row)).collect();
         let now = clock::monotonic_now();
@@ -310,11 +312,11 @@ impl Rising {
         let (false, Some(conversation)) = (due.is_empty(), self.conversation.as_mut()) else { return Ok(()) };
         let captured = match conversation.capture(&due).await {
             Ok(captured) => captured,
-            Err(error) if error.is_unknown() => return Err(error.into()),
-            Err(_) => {
+            Err(NoAnswer::Refused { .. }) => {
                 self.conversation = None;
                 return Ok(());
             }
+            Err(error) => return Err(error.into()),
         };
         let now = clock::monotonic_now();
         for (pane, screen) in captured.screens {
@@ -333,21 +335,35 @@ impl Rising {
         if self.conversation.is_none() {
             let sessions: Vec<SessionId> =
                 self.climbers.values().map(|climber| climber.awaited.session).collect();
+            let mut is_certain = true;
             for session in sessions {
                 match Conversation::attach(&self.tmux, session).await {
                     Ok(conversation) => {
                         self.conversation = Some(conversation);
                         break;
                     }
-                    Err(error) if error.is_unknown() => return Err(error.into()),
-                    Err(_) => {}
+                    Err(NoAnswer::Refused { refusal, .. }) => {
+                        is_certain &= refusal.kind == RefusalKind::NoSession;
+                    }
+                    Err(error) => return Err(error.into()),
                 }
             }
-            if self.conversation.is_none() {
+            // A connection that broke off says nothing of the sessions.
+            if self.conversation.is_none() && (is_certain || !self.any_is_there()?) {
                 self.gone();
             }
         }
         Ok(self.conversation.as_mut())
+    }
+
+    /// Whether tmux has any awaited session, asked in one go.
+    fn any_is_there(&self) -> Result<bool, WaitError> {
+        let is_awaited = |session| self.climbers.values().any(|climber| climber.awaited.session == session);
+        match self.tmux.snapshot() {
+            Ok(snapshot) => Ok(snapshot.panes.iter().any(|row| is_awaited(row.session))),
+            Err(NoAnswer::Refused { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// No session of those awaited can be attached to: they are gone.
@@ -417,23 +433,28 @@ impl Rising {
     fn press(&mut self, name: AgentName, keys: Vec<Key>) {
         let Some(climber) = self.climbers.get_mut(&name) else { return };
         climber.is_typing = true;
-        let (tmux, pane, sender) = (self.tmux.clone(), climber.awaited.pane, self.pressed.0.clone());
+        let (tmux, pane) = (self.tmux.clone(), climber.awaited.pane);
         let keys: Vec<crate::tmux::Key> = keys.into_iter().map(super::nudge::key).collect();
-        tokio::task::spawn_blocking(move || {
-            let result = tmux.press(pane, &keys).map(drop);
-            sender.send(Pressed { name, result }).ok()
-        });
+        self.write_beside(name, move || tmux.press(pane, &keys).map(drop));
     }
 
     fn ask(&mut self, name: AgentName) {
         let Some(climber) = self.climbers.get_mut(&name) else { return };
         let Some(question) = climber.awaited.question.clone() else { return };
         climber.is_typing = true;
-        let (tmux, pane, sender) = (self.tmux.clone(), climber.awaited.pane, self.pressed.0.clone());
-        tokio::task::spawn_blocking(move || {
-            let result = super::nudge::paste_and_enter(&tmux, pane, &question);
-            sender.send(Pressed { name, result }).ok()
-        });
+        let (tmux, pane) = (self.tmux.clone(), climber.awaited.pane);
+        self.write_beside(name, move || super::nudge::paste_and_enter(&tmux, pane, &question));
+    }
+
+    fn write_beside(&self, name: AgentName, write: impl FnOnce() -> Answer<()> + Send + 'static) {
+        let sender = self.pressed.0.clone();
+        let begun = process::beside(move || sender.send(Pressed { name, result: write() }).ok());
+        if let Err(source) = begun {
+            let source = JobError { program: "a thread".to_owned(), source };
+            let result = Err(NoAnswer::Program { doing: format!("typing to {name}"), source });
+            // It is we who receive it.
+            self.pressed.0.send(Pressed { name, result }).unwrap_or_default();
+        }
     }
 
     fn settle_press(&mut self, Pressed { name, result }: Pressed) -> Result<(), WaitError> {
@@ -444,9 +465,9 @@ impl Rising {
             self.looks.forget(climber.awaited.pane);
         }
         match result {
-            Err(error) if error.is_unknown() => Err(error.into()),
             // A pane that is gone shows at the next look.
-            Ok(()) | Err(_) => Ok(()),
+            Ok(()) | Err(NoAnswer::Refused { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
         }
     }
 }

@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use tokio::sync::oneshot::Receiver;
+
 use crate::agent::profile::Profile;
 use crate::clock::{self, Instant};
 use crate::events;
@@ -15,6 +17,7 @@ use crate::handoff::deliver;
 use crate::id::{Generation, RestartId};
 use crate::lock::Lock;
 use crate::name::AgentName;
+use crate::process;
 use crate::state::desired::DesiredAgent;
 use crate::state::epochs::{OwnerEpochs, Scope};
 use crate::status::{AgentRecord, Beginning, Ending, HandoffState, Phase, Record, Store};
@@ -422,7 +425,7 @@ impl<'a> Restart<'a> {
         scene: &Scene,
         profiles: &BTreeMap<String, Profile>,
         name: AgentName,
-    ) -> Option<tokio::task::JoinHandle<Nudged>> {
+    ) -> Option<Receiver<Nudged>> {
         let spawn = scene.spawned.agents.get(&name)?;
         let pane = spawn.pane.as_ref()?.pane.parse().ok()?;
         let profile = profiles.get(&spawn.profile)?.clone();
@@ -436,7 +439,7 @@ impl<'a> Restart<'a> {
                 .map(std::ffi::OsString::as_os_str),
         );
         let line = crate::agent::briefing::nudge(&spoken);
-        Some(tokio::task::spawn_blocking(move || {
+        let nudge = process::beside(move || {
             let target =
                 Target { home: &home, tmux: &tmux, agent: name, generation, pane, profile: &profile };
             match tmux.snapshot().and_then(|seen| target.nudge(&line, &seen)) {
@@ -446,7 +449,16 @@ impl<'a> Restart<'a> {
                     Nudged::Unverified
                 }
             }
-        }))
+        });
+        // Without a thread for it nothing is typed, and the next prompt delivers.
+        nudge
+            .inspect_err(|error| {
+                events::Event::new("nudge-failed")
+                    .with("agent", name)
+                    .with("why", error)
+                    .log(self.means.home);
+            })
+            .ok()
     }
 
     fn hear_of_nudge(&self, nudged: Option<Nudged>, tell: Tell<'_>) {

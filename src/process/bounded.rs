@@ -8,7 +8,6 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread;
 use std::time::Duration;
 
 use wait_timeout::ChildExt;
@@ -17,6 +16,7 @@ use crate::clock::Deadline;
 use crate::failpoint;
 
 use super::tap::Tap;
+use super::{beside, room_for};
 
 /// How long the pipes are still read after the child ended: a grandchild may hold them open for ever.
 const DRAIN_AFTER_END: Duration = Duration::from_millis(200);
@@ -27,6 +27,9 @@ const DRAIN_AFTER_KILL: Duration = Duration::from_millis(50);
 
 /// Output beyond this is read and thrown away, unless the job says otherwise.
 const OUTPUT_CAP: usize = 16 << 20;
+
+/// A child takes three pipes, and waiting for it two pairs of sockets, of which `wait-timeout` cannot do without one.
+const DESCRIPTORS: usize = 12;
 
 /// What to run, for how long.
 #[derive(Debug)]
@@ -151,6 +154,7 @@ impl Job {
         let program = self.program.to_string_lossy().into_owned();
         let failed = &|source| JobError { program: program.clone(), source };
         let deadline = Deadline::after(self.limit);
+        room_for(DESCRIPTORS).map_err(failed)?;
         failpoint::reach("process.spawn");
         let mut child = self.command.spawn().map_err(failed)?;
         let (stdout, stderr) = match self.connect(&mut child) {
@@ -198,7 +202,7 @@ fn feed(child: &mut Child, input: Vec<u8>) -> io::Result<()> {
     let write = move || match stdin.write_all(&input) {
         Ok(()) | Err(_) => {}
     };
-    thread::Builder::new().spawn(write).map(drop)
+    beside(write).map(drop)
 }
 
 #[cfg(test)]

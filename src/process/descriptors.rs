@@ -8,6 +8,8 @@
 use std::io;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use rustix::stdio::{stderr, stdin, stdout};
+
 /// A bit for each standard descriptor that was closed.
 static CLOSED: AtomicU8 = AtomicU8::new(0);
 
@@ -26,7 +28,7 @@ pub enum Standard {
 /// Runs before the runtime: nothing but system calls and an atomic.
 #[ctor::ctor]
 fn look() {
-    let standard = [rustix::stdio::stdin(), rustix::stdio::stdout()];
+    let standard = [stdin(), stdout()];
     let closed = standard.map(|descriptor| u8::from(rustix::io::fcntl_getfd(descriptor).is_err()));
     let [input, output] = closed;
     CLOSED.store(input | output << 1, Ordering::Relaxed);
@@ -47,8 +49,33 @@ impl Standard {
     }
 }
 
+/// Whether so many descriptors can be had at once, for crates that panic where one cannot.
+///
+/// # Errors
+/// They cannot.
+pub fn room_for(descriptors: usize) -> io::Result<()> {
+    let mut held = Vec::with_capacity(descriptors);
+    for _ in 0..descriptors {
+        held.push(rustix::io::fcntl_dupfd_cloexec(stderr(), FIRST_FOREIGN)?);
+    }
+    Ok(())
+}
+
 /// Keeps what else the caller had open (a lock, the end of a pipe) from everything that is started from now on: a tmux
 /// server lives for weeks. Whoever is meant to have a descriptor of ours is given it as a standard one.
 pub fn keep_foreign_descriptors_back() {
     close_fds::set_fds_cloexec(FIRST_FOREIGN, &[]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_room_up_to_the_limit_and_what_was_open_was_open() {
+        room_for(3).unwrap();
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap();
+        assert!(room_for(usize::try_from(limit).unwrap()).is_err());
+        Standard::Output.was_open().unwrap();
+    }
 }

@@ -6,6 +6,7 @@
 mod blocks;
 
 use std::collections::VecDeque;
+use std::io;
 
 use tmux_interface::AttachSession;
 use tmux_interface::commands::ClientFlags;
@@ -187,7 +188,10 @@ impl Conversation {
     /// Reads once.
     async fn read(&mut self) {
         let mut buffer = [0; 16 << 10];
-        let count = self.stdout.read(&mut buffer).await.unwrap_or(0);
+        let count = match self.stdout.read(&mut buffer).await {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return,
+            read => read.unwrap_or(0),
+        };
         if count == 0 {
             self.exited();
         }
