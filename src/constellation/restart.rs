@@ -125,10 +125,21 @@ impl<'a> Restart<'a> {
             generation: order.generation,
             clones: clones_of(&order.extent),
         });
-        store.write(&record)?;
-        recovery::close_records(means.home, &lock, Some(order.id))?;
-        store.prune(Some(order.id))?;
-        Ok(Self { means, order, lock, store, record, begun: clock::monotonic_now(), claim: None })
+        let restart = Self { means, order, lock, store, record, begun: clock::monotonic_now(), claim: None };
+        match restart.announce() {
+            Ok(()) => Ok(restart),
+            Err(trouble) => {
+                restart.end(&trouble);
+                Err(trouble)
+            }
+        }
+    }
+
+    fn announce(&self) -> Result<(), Trouble> {
+        self.store.write(&self.record)?;
+        recovery::close_records(self.means.home, &self.lock, Some(self.order.id))?;
+        self.store.prune(Some(self.order.id))?;
+        Ok(())
     }
 
     /// Takes over what another process has begun and prepared.
@@ -304,8 +315,9 @@ impl<'a> Restart<'a> {
             self.deliver(tell)?;
         }
         let ending = if missing.is_empty() { Ending::Complete } else { Ending::Degraded };
-        self.record.finish(ending, clock::utc_now(), self.begun_before())?;
-        self.store.write(&self.record)?;
+        let mut ended = self.record.clone();
+        ended.finish(ending, clock::utc_now(), self.begun_before())?;
+        self.go_on_as(ended)?;
         tell(Progress::Phase(self.record.phase()));
         handover::prune(self.means.home, self.means.config.handoff.keep);
         Ok(if missing.is_empty() { Exit::Done } else { Exit::Degraded })
@@ -341,9 +353,17 @@ impl<'a> Restart<'a> {
     }
 
     fn enter(&mut self, phase: Phase, tell: Tell<'_>) -> Result<(), Trouble> {
-        self.record.advance(phase, clock::utc_now(), self.begun_before())?;
-        self.store.write(&self.record)?;
+        let mut next = self.record.clone();
+        next.advance(phase, clock::utc_now(), self.begun_before())?;
+        self.go_on_as(next)?;
         tell(Progress::Phase(phase));
+        Ok(())
+    }
+
+    /// What could not be written has not come: the record ends from where it stood.
+    fn go_on_as(&mut self, next: Record) -> Result<(), Trouble> {
+        self.store.write(&next)?;
+        self.record = next;
         Ok(())
     }
 
