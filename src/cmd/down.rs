@@ -10,7 +10,7 @@ use crate::lock::Lock;
 use crate::name::AgentName;
 
 use super::stage::Stage;
-use super::{Caller, CommandError, output, supervise};
+use super::{Caller, CommandError, output, setting, supervise};
 
 /// Stop agents and leave no process of theirs behind
 ///
@@ -63,7 +63,8 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
     report(args, lowered)
 }
 
-fn report(args: &Args, Lowered { ended, server_ended }: Lowered) -> Result<Exit, CommandError> {
+fn report(args: &Args, Lowered { ended, server_ended, stuck }: Lowered) -> Result<Exit, CommandError> {
+    setting::say_stuck(&stuck);
     if args.json {
         output::json(&Document {
             version: 1,

@@ -232,7 +232,8 @@ fn prune(home: Home, dry_run: bool, caller: &Caller) -> Result<Exit, CommandErro
         return output::text(&pruned_lines(&plan)).map(|()| Exit::Done);
     }
     let lock = setting::take_lock(&settings.home, BRIEF_VERB, RestartId::fresh(), None)?;
-    recovery::recover(&settings.home, &lock, clock::utc_now()).map_err(failed("delivering what was left"))?;
+    let recovered = recovery::recover(&settings.home, &lock, clock::utc_now());
+    setting::say_stuck(&recovered.map_err(failed("delivering what was left"))?.stuck);
     let pruned = retention::prune(&settings.home, keep).map_err(failed("pruning the hand-overs"))?;
     output::text(&pruned_lines(&pruned))?;
     output::talk(&format!("netsky: kept the newest {keep} of the archive and of each inbox"));

@@ -57,6 +57,11 @@ pub(super) fn say_moved_aside(moved: &MovedAside) {
     output::talk(&text::printable(&format!("netsky: {moved}")));
 }
 
+/// Texts that were taken from their senders and could not be delivered yet: one loud line each.
+pub(super) fn say_stuck(stuck: &[String]) {
+    stuck.iter().for_each(|line| output::talk(&format!("netsky: {line}")));
+}
+
 /// The same for a loader that may have moved its file.
 pub(super) fn loaded<T>((value, moved): (T, Option<MovedAside>)) -> T {
     moved.iter().for_each(say_moved_aside);

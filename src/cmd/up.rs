@@ -11,7 +11,7 @@ use crate::status::{AgentRecord, Failure, Phase};
 
 use super::restart::Which;
 use super::stage::Stage;
-use super::{Caller, CommandError, attach, notify, output};
+use super::{Caller, CommandError, attach, notify, output, setting};
 
 /// Make agent0 and its clones run and wait until they are up
 ///
@@ -98,7 +98,8 @@ fn nudge_waiting(stage: &Stage<'_>, caller: &Caller, raised: &Raised) {
 }
 
 fn report(args: &Args, raised: Raised) -> Result<Exit, CommandError> {
-    let Raised { generation, spawned, left_alone, agents, trouble, exit } = raised;
+    let Raised { generation, spawned, left_alone, stuck, agents, trouble, exit } = raised;
+    setting::say_stuck(&stuck);
     if !args.json {
         output::talk(&summary(&spawned, &left_alone, args.no_wait));
     }

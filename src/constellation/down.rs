@@ -32,6 +32,8 @@ pub struct Lowered {
     pub ended: Vec<AgentName>,
     /// Whether the tmux server ended too.
     pub server_ended: bool,
+    /// What earlier commands took and nobody got yet, one line each.
+    pub stuck: Vec<String>,
 }
 
 /// Looks and decides; also what `--dry-run` shows. `names` `None`: everything.
@@ -70,7 +72,7 @@ pub fn carry_out(
     }
     // First of all, so that nothing revives what is being ended.
     means.desire("down", scene, |desired| desired.retain(|name, _| !agents.contains(name)))?;
-    recovery::recover(means.home, held, clock::utc_now())?;
+    let recovered = recovery::recover(means.home, held, clock::utc_now())?;
     means.tear_down(plan, agents.clone(), scene, None)?;
     let server_ended = match &scene.snapshot {
         Some(snapshot) if names.is_none() && snapshot.server.home.is_some() => {
@@ -84,5 +86,6 @@ pub fn carry_out(
         }
         _ => false,
     };
-    Ok(Lowered { ended: plan.tear_down.iter().map(|there| there.name).collect(), server_ended })
+    let ended = plan.tear_down.iter().map(|there| there.name).collect();
+    Ok(Lowered { ended, server_ended, stuck: recovered.stuck })
 }

@@ -17,11 +17,22 @@ use crate::process::ProcessId;
 use crate::state::spawned::Spawned;
 use crate::status::Store;
 
+use super::trouble::chain;
+
+/// What became of what earlier commands had claimed.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// How many were delivered.
+    pub delivered: usize,
+    /// Those that were not, each with why: one loud line each, or a hand-over would wait unnoticed.
+    pub stuck: Vec<String>,
+}
+
 /// Everything that earlier commands left. A claim that cannot be delivered is noted and kept.
 ///
 /// # Errors
 /// A record could not be closed, or the claims cannot be read at all.
-pub fn recover(home: &Home, held: &Lock, now: DateTime<Utc>) -> handoff::Result<usize> {
+pub fn recover(home: &Home, held: &Lock, now: DateTime<Utc>) -> handoff::Result<Recovered> {
     close_records(home, held, None)?;
     deliver_all_but(home, None, now)
 }
@@ -44,21 +55,32 @@ pub fn close_records(home: &Home, held: &Lock, own: Option<RestartId>) -> Result
 ///
 /// # Errors
 /// The claims cannot be read at all.
-pub fn deliver_all_but(home: &Home, own: Option<EnvelopeId>, now: DateTime<Utc>) -> handoff::Result<usize> {
+pub fn deliver_all_but(
+    home: &Home,
+    own: Option<EnvelopeId>,
+    now: DateTime<Utc>,
+) -> handoff::Result<Recovered> {
     let (spawned, _) = Spawned::load(home)?;
     let mut is_due = |claim: &Claim| Some(claim.id()) != own && !is_for_the_next(claim, &spawned);
     let replay = deliver::replay(home, &mut is_due)?;
     for delivery in &replay.delivered {
         Event::new("handoff-recovered").with("envelope", delivery.name).with("to", delivery.to).log(home);
     }
+    let mut stuck = Vec::new();
     for (claim, error) in &replay.failed {
-        Event::new("handoff-stuck").with("id", claim.id()).with("why", error).log(home);
+        let why = chain(error);
+        Event::new("handoff-stuck").with("id", claim.id()).with("why", &why).log(home);
+        stuck.push(format!(
+            "the text {} for {} could not be delivered and is kept: {why}",
+            claim.id(),
+            claim.to()
+        ));
     }
     for moved in &replay.moved_aside {
         Event::new("moved-aside").with("why", moved).log(home);
     }
     deliver::sweep(home, now)?;
-    Ok(replay.delivered.len())
+    Ok(Recovered { delivered: replay.delivered.len(), stuck })
 }
 
 /// Whether a restart that never came to spawn claimed it: then it is not for the agent0 that was to go and still runs.

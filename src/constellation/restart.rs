@@ -208,7 +208,8 @@ impl<'a> Restart<'a> {
             None
         };
         // After the claim: a pending one that came from the file that is given is this restart's hand-over.
-        recovery::deliver_all_but(self.means.home, self.claim.as_ref().map(Claim::id), now)?;
+        let left = recovery::deliver_all_but(self.means.home, self.claim.as_ref().map(Claim::id), now)?;
+        left.stuck.into_iter().for_each(|stuck| prepared.warn(stuck));
         if let Some(claim) = &self.claim {
             self.record.note_handoff(handover::record(claim, HandoffState::Claimed))?;
             self.store.write(&self.record)?;
@@ -429,7 +430,7 @@ impl<'a> Restart<'a> {
     fn deliver(&mut self, tell: Tell<'_>) -> Result<bool, Trouble> {
         let own = self.claim.as_ref().map(Claim::id);
         let earlier = recovery::deliver_all_but(self.means.home, own, clock::utc_now())?;
-        let Some(claim) = self.claim.take() else { return Ok(earlier > 0) };
+        let Some(claim) = self.claim.take() else { return Ok(earlier.delivered > 0) };
         if let Err(error) = deliver::deliver(self.means.home, &claim) {
             self.claim = Some(claim);
             return Err(error.into());

@@ -46,6 +46,8 @@ pub struct Raised {
     pub spawned: Vec<AgentName>,
     /// Who was up already.
     pub left_alone: Vec<AgentName>,
+    /// What earlier commands took and nobody got yet, one line each.
+    pub stuck: Vec<String>,
     /// All agents the verb is about, and those above them that run.
     pub agents: Vec<AgentRecord>,
     /// Why the exit code is not 0.
@@ -126,7 +128,7 @@ pub async fn carry_out(
         means.surroundings.store(means.home)?;
     }
     means.tidy();
-    recovery::recover(means.home, held, clock::utc_now())?;
+    let recovered = recovery::recover(means.home, held, clock::utc_now())?;
     means.go_on()?;
     desire(means, &prepared)?;
     clear_away(means, &prepared)?;
@@ -151,6 +153,7 @@ pub async fn carry_out(
         generation: (!spawned.is_empty()).then_some(generation),
         spawned,
         left_alone,
+        stuck: recovered.stuck,
         agents: raising.records.into_values().collect(),
         trouble: raising.trouble,
         exit,

@@ -59,7 +59,8 @@ pub(super) fn run(args: &Args, home: Home, caller: &Caller) -> Result<Exit, Comm
     };
     let delivered = claim_and_deliver(&settings, &source, address);
     // Also where ours failed: what others left must not wait for it.
-    recovery::recover(&settings.home, &lock, clock::utc_now()).map_err(failed("delivering what was left"))?;
+    let recovered = recovery::recover(&settings.home, &lock, clock::utc_now());
+    setting::say_stuck(&recovered.map_err(failed("delivering what was left"))?.stuck);
     handover::prune(&settings.home, settings.config().handoff.keep);
     drop(lock);
     let Some(delivered) = delivered.map_err(failed_on_file(doing, COMMAND))? else {
