@@ -228,6 +228,9 @@ impl Call {
         for moved in &batch.moved_aside {
             Event::new("moved-aside").with("agent", self.agent).with("why", moved).log(&self.home);
         }
+        for error in &batch.unreadable {
+            Event::new("unreadable").with("agent", self.agent).with("why", words(error)).log(&self.home);
+        }
         let command = format!("{} inbox next", spoken_name(&self.netsky, self.search_path.as_deref()));
         let terms = Terms { budget, head_bytes: HEAD_BYTES, part_bytes: terms.part, command: &command };
         let composed = compose::compose(&batch.pending, batch.more, &terms, &mut Nonce::fresh);

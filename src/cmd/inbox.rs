@@ -10,9 +10,9 @@ use serde::Serialize;
 use crate::agent::beacon;
 use crate::agent::hook::{HookTerms, spoken_name};
 use crate::clock;
-use crate::handoff::Result as Handed;
 use crate::handoff::fence::{Nonce, fenced_part};
 use crate::handoff::inbox::{Inbox, Next, Place, Reading, Waiting};
+use crate::handoff::{HandoffError, Result as Handed};
 use crate::id::{EnvelopeId, Generation};
 use crate::name::AgentName;
 use crate::paths::Home;
@@ -111,6 +111,7 @@ fn rows(inbox: &Inbox, all: bool) -> Handed<Vec<Row>> {
     for some in names.chunks(READ_AT_ONCE) {
         let batch = inbox.open(Waiting { names: some.to_vec(), ..Waiting::default() }, READ_AT_ONCE)?;
         batch.moved_aside.iter().for_each(say_moved_aside);
+        batch.unreadable.iter().for_each(say_unreadable);
         skipped += batch.skipped;
         rows.extend(batch.pending.iter().map(|pending| {
             let place =
@@ -124,8 +125,12 @@ fn rows(inbox: &Inbox, all: bool) -> Handed<Vec<Row>> {
 
 fn say_skipped(skipped: usize) {
     if skipped > 0 {
-        output::talk(&format!("netsky: {skipped} entries of the inbox are no envelopes or cannot be read"));
+        output::talk(&format!("netsky: {skipped} entries of the inbox are no envelopes"));
     }
+}
+
+fn say_unreadable(error: &HandoffError) {
+    output::talk(&format!("netsky: a message cannot be read: {}", setting::words(error)));
 }
 
 /// How long a part is for an agent of which nothing is known; bytes that every agent CLI passes on whole.
@@ -137,9 +142,17 @@ fn next(home: &Home, inbox: &Inbox, caller: &Caller) -> Result<Exit, CommandErro
     let reader = reader(home, agent, caller)?;
     let terms = HookTerms::load(home, agent);
     let part = terms.as_ref().map_or(DEFAULT_PART, HookTerms::part);
-    let Next { reading, more, skipped, moved_aside } = inbox.next(reader, part).map_err(failed(doing()))?;
+    let Next { reading, more, skipped, mut unreadable, moved_aside } =
+        inbox.next(reader, part).map_err(failed(doing()))?;
     moved_aside.iter().for_each(say_moved_aside);
     say_skipped(skipped);
+    // It is not empty where there is something that cannot be read.
+    if reading.is_none()
+        && let Some(error) = unreadable.pop()
+    {
+        return Err(failed(doing())(error));
+    }
+    unreadable.iter().for_each(say_unreadable);
     let Some(reading) = reading else {
         return output::text(&format!("The inbox of {agent} is empty.")).map(|()| Exit::Done);
     };

@@ -17,7 +17,7 @@ use super::{HandoffError, Listing, Result};
 use crate::id::{EnvelopeId, Generation};
 use crate::name::AgentName;
 use crate::paths::Home;
-use crate::persist::{self, MovedAside};
+use crate::persist::{self, MovedAside, PersistError};
 
 /// Where an envelope is. Sorts in the order in which it moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,8 +70,10 @@ pub struct Batch {
     pub pending: Vec<Pending>,
     /// How many wait besides these.
     pub more: usize,
-    /// Entries that are no envelopes, or cannot be read.
+    /// Entries that are no envelopes.
     pub skipped: usize,
+    /// Envelopes that cannot be read: not that there are none.
+    pub unreadable: Vec<HandoffError>,
     /// What could not be understood: one loud line each.
     pub moved_aside: Vec<MovedAside>,
 }
@@ -83,8 +85,10 @@ pub struct Next {
     pub reading: Option<Reading>,
     /// How many envelopes wait besides this one.
     pub more: usize,
-    /// Entries that are no envelopes, or cannot be read.
+    /// Entries that are no envelopes.
     pub skipped: usize,
+    /// Envelopes that cannot be read: not that there are none.
+    pub unreadable: Vec<HandoffError>,
     /// What could not be understood: one loud line each.
     pub moved_aside: Vec<MovedAside>,
 }
@@ -210,7 +214,7 @@ impl Inbox {
     }
 
     /// Reads the oldest `most` of what waits. What cannot be understood is moved aside, what cannot be read is
-    /// skipped: neither keeps the others waiting.
+    /// reported: neither keeps the others waiting.
     pub fn open(&self, waiting: Waiting, most: usize) -> Result<Batch> {
         let Waiting { names, skipped, moved_aside } = waiting;
         let mut batch = Batch { skipped, moved_aside, ..Batch::default() };
@@ -224,7 +228,8 @@ impl Inbox {
                 Err(HandoffError::EnvelopeCorrupt { path, why }) => {
                     batch.moved_aside.push(persist::move_aside(&path, why)?);
                 }
-                Err(_) => batch.skipped += 1,
+                Err(error) if is_odd(&error) => batch.skipped += 1,
+                Err(error) => batch.unreadable.push(error),
             }
         }
         batch.more = names.len();
@@ -241,8 +246,9 @@ impl Inbox {
     /// The part that `reader` is to be printed next: of the oldest envelope that it was not wholly shown, the first
     /// part that it was not printed. Follow the printing with [`Inbox::printed`].
     pub fn next(&self, reader: Option<Generation>, part_bytes: usize) -> Result<Next> {
-        let Batch { mut pending, more, skipped, moved_aside } = self.open(self.not_shown_to(reader)?, 1)?;
-        let mut next = Next { reading: None, more, skipped, moved_aside };
+        let Batch { mut pending, more, skipped, unreadable, moved_aside } =
+            self.open(self.not_shown_to(reader)?, 1)?;
+        let mut next = Next { reading: None, more, skipped, unreadable, moved_aside };
         let Some(pending) = pending.pop() else { return Ok(next) };
         let parts = parts::split(&parts::visible(&pending.envelope), part_bytes);
         let shown = shown::load(&self.home, self.agent, pending.envelope.id, &mut next.moved_aside)?;
@@ -317,6 +323,15 @@ impl Inbox {
         persist::make_dir(&target)?;
         Ok(persist::rename(&self.dir(from).join(name.file()), &target.join(name.file()))?)
     }
+}
+
+/// No envelope, whatever its name says: a directory, a link, a socket, somebody else's file. Anything else that cannot
+/// be read may be one.
+fn is_odd(error: &HandoffError) -> bool {
+    use rustix::io::Errno;
+    let HandoffError::Persist(PersistError { source, .. }) = error else { return false };
+    let code = source.raw_os_error();
+    code.is_none() || [Errno::LOOP, Errno::NXIO].iter().any(|odd| code == Some(odd.raw_os_error()))
 }
 
 #[cfg(test)]

@@ -143,8 +143,17 @@ fn odd_things_are_skipped_and_counted_and_hold_nothing_up() {
     let batch = inbox.open(inbox.not_taken().unwrap(), 10).unwrap();
     assert_eq!(batch.pending.iter().map(|pending| pending.envelope.id).collect::<Vec<_>>(), [good]);
     assert_eq!((batch.skipped, batch.moved_aside.len()), (2, 2), "{:?}", batch.moved_aside);
+    assert!(batch.unreadable.is_empty(), "{:?}", batch.unreadable);
     assert!(!at(&corrupt.file()).exists() && at(&dir.file()).exists());
     assert_eq!(inbox.next(None, 100).unwrap().reading.unwrap().pending.envelope.id, good);
+}
+
+#[test]
+fn what_the_system_does_not_let_us_read_is_no_oddity() {
+    let failed = |source| HandoffError::from(PersistError { doing: "reading", path: "x".into(), source });
+    let by_code = |code: rustix::io::Errno| is_odd(&failed(code.into()));
+    assert!(by_code(rustix::io::Errno::LOOP) && is_odd(&failed(std::io::Error::other("a directory"))));
+    assert!(!by_code(rustix::io::Errno::MFILE) && !by_code(rustix::io::Errno::IO));
 }
 
 #[test]
