@@ -20,6 +20,8 @@ pub(super) fn run(caller: &Caller) -> Result<Exit, CommandError> {
     let settings = Settings::load(caller, home, Flags::default())?;
     let tmux = open_tmux(caller, &settings)?;
     let seen = status::see(caller, &settings, &tmux)?;
+    seen.say_silence();
+    let seen = seen.document;
     output::text(&status::drawn(caller, &settings, &seen))?;
     output::text(&format!("next: {}", next_step(&seen)))?;
     Ok(status::exit_of(&seen))

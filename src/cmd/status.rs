@@ -18,7 +18,7 @@ use crate::status::{
     StatusDocument, Store, TmuxAnswer, TmuxStatus,
 };
 use crate::status::{Palette, Screen, render};
-use crate::tmux::{NoAnswer, Socket, Tmux};
+use crate::tmux::{Socket, Tmux};
 
 use super::setting::Settings;
 use super::stage::open_tmux;
@@ -46,6 +46,8 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
         return watch(caller, &settings, &tmux);
     }
     let seen = see(caller, &settings, &tmux)?;
+    seen.say_silence();
+    let seen = seen.document;
     if args.json {
         output::json(&seen)?;
     } else {
@@ -68,7 +70,7 @@ fn watch(caller: &Caller, settings: &Settings, tmux: &Tmux) -> Result<Exit, Comm
     let mut shown = String::new();
     loop {
         // A server that was late once may have recovered.
-        let seen = see(caller, settings, &tmux.afresh())?;
+        let seen = see(caller, settings, &tmux.afresh())?.document;
         let frame = drawn(caller, settings, &seen);
         if frame != shown {
             let clear = if caller.stdout_is_terminal { "\u{1b}[H\u{1b}[2J" } else { "" };
@@ -92,17 +94,37 @@ pub(super) fn drawn(caller: &Caller, settings: &Settings, seen: &StatusDocument)
     render::status(seen, &permissions, clock::utc_now(), Screen { width: caller.width(), palette })
 }
 
+/// What was seen.
+pub(super) struct Seen {
+    pub(super) document: StatusDocument,
+    /// Why tmux said nothing, where it did not.
+    silence: Option<String>,
+}
+
+impl Seen {
+    /// The document says that nothing is known; this says why.
+    pub(super) fn say_silence(&self) {
+        if let Some(why) = &self.silence {
+            output::talk(&format!("netsky: {why}"));
+        }
+    }
+}
+
 /// Everything there is to say; what tmux does not say is unknown.
 ///
 /// # Errors
 /// What netsky remembers cannot be read, or the server is another home's.
-pub(super) fn see(caller: &Caller, settings: &Settings, tmux: &Tmux) -> Result<StatusDocument, CommandError> {
+pub(super) fn see(caller: &Caller, settings: &Settings, tmux: &Tmux) -> Result<Seen, CommandError> {
     let home = &settings.home;
     let config = &settings.loaded.config;
+    let mut silence = None;
     let (scene, answer) = match scene::look_closely(home, tmux) {
         Ok(scene) if scene.snapshot.is_some() => (scene, TmuxAnswer::Ok),
         Ok(scene) => (scene, TmuxAnswer::NoServer),
-        Err(SceneError::Tmux { source }) if is_silence(&source) => (remembered(home)?, TmuxAnswer::Unknown),
+        Err(error @ SceneError::Tmux { .. }) if is_silence(&error) => {
+            silence = Some(chain(&error));
+            (remembered(home)?, TmuxAnswer::Unknown)
+        }
         Err(error) => return Err(crate::constellation::trouble::Trouble::from(error).into()),
     };
     for moved in &scene.moved_aside {
@@ -111,14 +133,17 @@ pub(super) fn see(caller: &Caller, settings: &Settings, tmux: &Tmux) -> Result<S
     let answered = answer != TmuxAnswer::Unknown;
     let (observed, answer) = match observe::agents(home, config, tmux, &caller.netsky, &scene, answered) {
         Ok(observed) => (observed, answer),
-        Err(_) => (unknown_agents(home, config, tmux, caller, &scene)?, TmuxAnswer::Unknown),
+        Err(error) => {
+            silence = Some(chain(&error));
+            (unknown_agents(home, config, tmux, caller, &scene)?, TmuxAnswer::Unknown)
+        }
     };
     let records = Store::of(home, config.restart.status_keep);
     let last = records
         .latest(&mut |moved| output::talk(&format!("netsky: {moved}")))
         .map_err(|error| CommandError::failed("reading the last restart").because(error))?;
     let blocking = blocking(home, &observed, last.as_ref(), answer);
-    Ok(StatusDocument {
+    let document = StatusDocument {
         version: 1,
         home: home.root().display().to_string(),
         tmux: TmuxStatus { socket: socket_words(tmux), server_pid: scene.server(), answer },
@@ -126,12 +151,13 @@ pub(super) fn see(caller: &Caller, settings: &Settings, tmux: &Tmux) -> Result<S
         agents: observed.into_iter().map(|agent| agent_status(&scene, last.as_ref(), agent)).collect(),
         last_restart: last.map(|record| with_handoff_now(home, record)),
         blocking,
-    })
+    };
+    Ok(Seen { document, silence })
 }
 
 /// tmux is there, and no more is known.
-fn is_silence(error: &NoAnswer) -> bool {
-    Exit::from(error) == Exit::Unavailable
+fn is_silence(error: &SceneError) -> bool {
+    matches!(error, SceneError::Tmux { source } if Exit::from(source) == Exit::Unavailable)
 }
 
 fn remembered(home: &Home) -> Result<Scene, CommandError> {
