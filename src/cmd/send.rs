@@ -183,14 +183,17 @@ fn send(settings: &Settings, bytes: &[u8], address: Address) -> Handed<Delivered
             Ok(Delivered::of(&delivery))
         }
         Err(error) => {
-            let id = claim.id();
-            output::talk(&format!(
-                "netsky: the message to {} is kept as {id} and will be delivered; do not send it again",
-                address.to
-            ));
+            say_kept(claim.id(), address.to);
             Err(error)
         }
     }
+}
+
+/// Whatever fails from now on: netsky has it.
+pub(super) fn say_kept(id: EnvelopeId, to: AgentName) {
+    output::talk(&format!(
+        "netsky: the message to {to} is kept as {id} and is delivered once; do not send it again"
+    ));
 }
 
 /// Messages alone must not fill the disk between two restarts.
@@ -241,15 +244,20 @@ impl Delivered {
 }
 
 impl Sent {
+    fn print(&self, json: bool) -> Result<(), CommandError> {
+        if json {
+            return output::json(self);
+        }
+        let line =
+            |sent: &Delivered| format!("{}  {}  {}\n", sent.id, sent.to, sent.nudge.word().unwrap_or("kept"));
+        output::text(&self.deliveries.iter().map(line).collect::<String>())
+    }
+
     /// Prints what was sent, one line an envelope, and says where tmux did not answer.
     pub(super) fn report(&self, json: bool) -> Result<Exit, CommandError> {
-        if json {
-            output::json(self)?;
-        } else {
-            let line = |sent: &Delivered| {
-                format!("{}  {}  {}\n", sent.id, sent.to, sent.nudge.word().unwrap_or("kept"))
-            };
-            output::text(&self.deliveries.iter().map(line).collect::<String>())?;
+        if let Err(error) = self.print(json) {
+            self.deliveries.iter().for_each(|sent| say_kept(sent.id, sent.to));
+            return Err(error);
         }
         let late = self.deliveries.iter().find_map(|sent| match &sent.nudge {
             Notified::NoAnswer { why } => Some(why),

@@ -8,14 +8,14 @@ use crate::config::Flags;
 use crate::constellation::{handover, recovery};
 use crate::handoff::claim::{self, Address, Claim, Claimed};
 use crate::handoff::source::Source;
-use crate::handoff::{Result as Handed, deliver};
+use crate::handoff::{HandoffError, Result as Handed, deliver};
 use crate::id::RestartId;
 use crate::name::AgentName;
 use crate::paths::Home;
 use crate::text;
 
 use super::super::envelopes::{failed, failed_on_file};
-use super::super::send::{Delivered, Sent};
+use super::super::send::{Delivered, Sent, say_kept};
 use super::super::setting::{self, BRIEF_VERB, Settings};
 use super::super::{Caller, CommandError, Exit, notify, output};
 use super::own_generation;
@@ -91,7 +91,11 @@ fn claim_and_deliver(settings: &Settings, source: &Source, address: Address) -> 
             claim
         }
     };
-    let delivery = deliver::deliver(home, &claim)?;
+    let delivery = deliver::deliver(home, &claim).inspect_err(|error| {
+        if !matches!(error, HandoffError::SourceNotRemovable { .. }) {
+            say_kept(claim.id(), claim.to());
+        }
+    })?;
     delivery.moved_aside.iter().for_each(setting::say_moved_aside);
     Ok(Some(Delivered::of(&delivery)))
 }
