@@ -26,12 +26,18 @@ const LIMIT: Duration = Duration::from_secs(2);
 const LARGEST_REPORT: u64 = 4 << 20;
 
 pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
-    let Ok(home) = caller.existing_home() else { return Ok(Exit::Done) };
-    let (Some(agent), Some(Ok(generation))) =
-        (caller.agent(&home), caller.variable("NETSKY_GENERATION").map(str::parse))
-    else {
+    let Some(Ok(generation)) = caller.variable("NETSKY_GENERATION").map(str::parse) else {
         return Ok(Exit::Done);
     };
+    let home = match caller.existing_home() {
+        Ok(home) => home,
+        Err(error) => {
+            // There is no log to write it to.
+            output::talk(&error.message());
+            return Ok(Exit::Done);
+        }
+    };
+    let Some(agent) = caller.agent(&home) else { return Ok(Exit::Done) };
     let call = Call {
         home: home.clone(),
         agent,
