@@ -3,7 +3,7 @@
 //! The file is never unlinked. Who loses writes nothing. The lock can be given to a supervisor without a gap: it
 //! travels as the child's standard input, because an flock belongs to the open file, not to the process.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
@@ -78,10 +78,9 @@ pub fn ask(path: &Path) -> Result<Asked, LockError> {
     if failpoint::leaves_out(Step::Lock) {
         return Ok(Asked::Held(Lock { file, path: path.to_owned() }));
     }
-    match file.try_lock() {
-        Ok(()) => Ok(Asked::Held(Lock { file, path: path.to_owned() })),
-        Err(TryLockError::WouldBlock) => Ok(Asked::Busy(read_holder(&mut file))),
-        Err(TryLockError::Error(source)) => Err(failed("taking")(source)),
+    match persist::try_lock(&file).map_err(failed("taking"))? {
+        true => Ok(Asked::Held(Lock { file, path: path.to_owned() })),
+        false => Ok(Asked::Busy(read_holder(&mut file))),
     }
 }
 
@@ -126,8 +125,10 @@ impl Lock {
             )));
         }
         // On the same open file this succeeds whether or not it was locked already.
-        file.try_lock().map_err(|error| failed(error.into()))?;
-        Ok(Self { file, path: path.to_owned() })
+        match persist::try_lock(&file).map_err(failed)? {
+            true => Ok(Self { file, path: path.to_owned() }),
+            false => Err(failed(io::ErrorKind::WouldBlock.into())),
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 mod volatile;
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -165,6 +165,28 @@ pub fn append_line(path: &Path, line: &str) -> Result<()> {
         .open(path)
         .map_err(failed("opening", path))?;
     file.write_all(format!("{line}\n").as_bytes()).map_err(failed("appending to", path))
+}
+
+/// Locks a file where it is free, once. `false`: somebody else has it.
+pub fn try_lock(file: &File) -> io::Result<bool> {
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+}
+
+/// Locks a file as soon as it is free.
+pub fn wait_for_lock(file: &File) -> io::Result<()> {
+    loop {
+        match file.lock() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            locked => return locked,
+        }
+    }
 }
 
 /// Opens a regular file of this user without following links and without waiting for a FIFO's writer.

@@ -230,7 +230,7 @@ fn exclusively(path: &std::path::Path) -> Result<File, PersistError> {
     let failed = |source| PersistError { doing: "locking", path: path.to_owned(), source };
     let file =
         OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map_err(failed)?;
-    file.lock().map_err(failed)?;
+    persist::wait_for_lock(&file).map_err(failed)?;
     Ok(file)
 }
 

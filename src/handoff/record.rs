@@ -3,7 +3,7 @@
 //! It lies beside the claim as `<claim>.json` from before the claim is there until after it is gone. A claim without
 //! one goes to agent0. Who delivers holds an flock on it; that needs no file of the user's to be locked.
 
-use std::fs::{self, File, Metadata, TryLockError};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
@@ -148,7 +148,7 @@ pub(super) fn hold(home: &Home, claim: &Claim) -> Result<Option<Hold>> {
             file
         }
     };
-    if !lock(&file).map_err(failed("locking"))? {
+    if !persist::try_lock(&file).map_err(failed("locking"))? {
         return Ok(None);
     }
     // A claim goes before its record does, so who holds the record of a claim that is there holds the claim.
@@ -159,18 +159,6 @@ pub(super) fn hold(home: &Home, claim: &Claim) -> Result<Option<Hold>> {
             Ok(None)
         }
         Err(error) => Err(failed("looking for the claim of")(error)),
-    }
-}
-
-/// `false`: somebody else has it.
-fn lock(file: &File) -> io::Result<bool> {
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(true),
-            Err(TryLockError::WouldBlock) => return Ok(false),
-            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(TryLockError::Error(error)) => return Err(error),
-        }
     }
 }
 

@@ -42,9 +42,11 @@ fn write_over_spare(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .mode(0o600)
         .custom_flags(flags)
         .open(&spare)?;
-    file.try_lock()?;
-    if !is_still(&file, &spare)? {
-        return Err(io::Error::new(io::ErrorKind::ResourceBusy, "the spare has changed its name"));
+    if !super::try_lock(&file)? || !is_still(&file, &spare)? {
+        return Err(io::Error::new(
+            io::ErrorKind::ResourceBusy,
+            "the spare is in use, or has changed its name",
+        ));
     }
     failpoint::reach("volatile.rewrite");
     file.write_all(bytes)?;
