@@ -20,6 +20,8 @@ pub enum Step {
     Fence,
     /// Looking for processes that outlived their pane.
     Survivors,
+    /// Heeding what a write or a sync reports.
+    Errors,
 }
 
 impl Step {
@@ -31,6 +33,7 @@ impl Step {
             Self::Lock => "lock",
             Self::Fence => "fence",
             Self::Survivors => "survivors",
+            Self::Errors => "errors",
         }
     }
 }

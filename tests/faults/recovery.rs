@@ -94,8 +94,8 @@ pub fn records(world: &World, what: &str) -> Vec<Finding> {
     found
 }
 
-/// At most one generation of each agent lives.
-pub fn generations(world: &World, what: &str) -> Vec<Finding> {
+/// The agents that live, each with its generation.
+pub fn living(world: &World) -> BTreeSet<(String, String)> {
     let mut alive = BTreeSet::new();
     for pid in tree::marked(&world.home) {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
@@ -108,6 +108,12 @@ pub fn generations(world: &World, what: &str) -> Vec<Finding> {
             alive.insert((agent, value("NETSKY_GENERATION=")));
         }
     }
+    alive
+}
+
+/// At most one generation of each agent lives.
+pub fn generations(world: &World, what: &str) -> Vec<Finding> {
+    let alive = living(world);
     let agents: BTreeSet<&String> = alive.iter().map(|(agent, _)| agent).collect();
     if alive.len() == agents.len() {
         return Vec::new();

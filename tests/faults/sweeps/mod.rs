@@ -1,9 +1,11 @@
 //! The sweeps, in the order in which they are tried.
 
+mod complaint;
+mod errors;
 mod kill;
 mod power_cut;
 mod racers;
 
 use crate::sweep::Sweep;
 
-pub const ALL: &[Sweep] = &[kill::RESTART, power_cut::POWER_CUT, racers::RACERS];
+pub const ALL: &[Sweep] = &[kill::RESTART, power_cut::POWER_CUT, racers::RACERS, errors::ERRORS];
