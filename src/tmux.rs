@@ -10,6 +10,7 @@ mod attach;
 mod batch;
 mod client;
 mod control;
+mod expected;
 mod keys;
 mod launch_mark;
 mod looks;

@@ -24,9 +24,7 @@ use crate::paths::Home;
 use crate::persist;
 use crate::process::{self, Interrupts, JobError};
 use crate::text;
-use crate::tmux::{
-    Answer, Conversation, Death, Looks, NoAnswer, PaneId, PaneRow, RefusalKind, SessionId, Tmux,
-};
+use crate::tmux::{Answer, Conversation, Death, Looks, NoAnswer, PaneId, PaneRow, SessionId, Tmux};
 
 use super::watch::{Look, Outcome, PaneSight, Rules, Step, Watch};
 
@@ -289,13 +287,7 @@ impl Rising {
             }
             Err(error) => return Err(error.into()),
         };
-        let rows: BTreeMap<PaneId, PaneRow> = listed.into_iter().map(|row| (row.pane, row)).collect();
-        let now = clock::monotonic_now();
-        for climber in self.climbers.values_mut() {
-            climber.row = rows.get(&climber.awaited.pane).cloned();
-            let is_dead = climber.row.as_ref().is_none_or(|row| row.dead.is_some());
-            climber.dead_since = is_dead.then(|| climber.dead_since.unwrap_or(now));
-        }
+        self.see_panes(listed);
         let awaited: Vec<PaneRow> =
             self.climbers.values().filter_map(|climber| climber.row.clone()).collect();
         self.look_at_screens(&awaited).await
@@ -335,43 +327,41 @@ impl Rising {
         if self.conversation.is_none() {
             let sessions: Vec<SessionId> =
                 self.climbers.values().map(|climber| climber.awaited.session).collect();
-            let mut is_certain = true;
             for session in sessions {
                 match Conversation::attach(&self.tmux, session).await {
                     Ok(conversation) => {
                         self.conversation = Some(conversation);
                         break;
                     }
-                    Err(NoAnswer::Refused { refusal, .. }) => {
-                        is_certain &= refusal.kind == RefusalKind::NoSession;
-                    }
+                    Err(NoAnswer::Refused { .. }) => {}
                     Err(error) => return Err(error.into()),
                 }
             }
-            // A connection that broke off says nothing of the sessions.
-            if self.conversation.is_none() && (is_certain || !self.any_is_there()?) {
-                self.gone();
+            if self.conversation.is_none() {
+                self.look_from_outside().await?;
             }
         }
         Ok(self.conversation.as_mut())
     }
 
-    /// Whether tmux has any awaited session, asked in one go.
-    fn any_is_there(&self) -> Result<bool, WaitError> {
-        let is_awaited = |session| self.climbers.values().any(|climber| climber.awaited.session == session);
-        match self.tmux.snapshot() {
-            Ok(snapshot) => Ok(snapshot.panes.iter().any(|row| is_awaited(row.session))),
-            Err(NoAnswer::Refused { .. }) => Ok(false),
-            Err(error) => Err(error.into()),
+    /// No session of those awaited can be attached to: they are gone, unless it was the server that was not found.
+    async fn look_from_outside(&mut self) -> Result<(), WaitError> {
+        let tmux = self.tmux.clone();
+        match process::beside(move || tmux.snapshot())?.await.map_err(std::io::Error::other)? {
+            Ok(snapshot) => self.see_panes(snapshot.panes),
+            Err(NoAnswer::Refused { .. }) => self.see_panes(Vec::new()),
+            Err(error) => return Err(error.into()),
         }
+        Ok(())
     }
 
-    /// No session of those awaited can be attached to: they are gone.
-    fn gone(&mut self) {
+    fn see_panes(&mut self, panes: Vec<PaneRow>) {
+        let rows: BTreeMap<PaneId, PaneRow> = panes.into_iter().map(|row| (row.pane, row)).collect();
         let now = clock::monotonic_now();
         for climber in self.climbers.values_mut() {
-            climber.row = None;
-            climber.dead_since.get_or_insert(now);
+            climber.row = rows.get(&climber.awaited.pane).cloned();
+            let is_dead = climber.row.as_ref().is_none_or(|row| row.dead.is_some());
+            climber.dead_since = is_dead.then(|| climber.dead_since.unwrap_or(now));
         }
     }
 

@@ -5,22 +5,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::time::Duration;
 
-use crate::clock::{self, Deadline};
+use crate::clock;
 use crate::config::{Config, Socket as ConfiguredSocket};
 use crate::name::AgentName;
 use crate::paths::Home;
 use crate::persist::{MovedAside, PersistError};
-use crate::process::{self, ProcessId, Signal};
+use crate::process::{self, ProcessId};
 use crate::state::desired::Desired;
 use crate::state::spawned::{Spawn, Spawned};
 use crate::tmux::{NoAnswer, PaneId, PaneRow, Snapshot, Socket, Tmux};
 
 use super::plan::Present;
-
-/// A server makes its socket again in so long (seen: under 100 ms).
-const SOCKET_WAIT: Duration = Duration::from_secs(1);
 
 /// What is there.
 #[derive(Debug)]
@@ -112,6 +108,7 @@ pub fn look_closely(home: &Home, tmux: &Tmux) -> Result<Scene, SceneError> {
 }
 
 fn look_at(home: &Home, tmux: &Tmux, mut scene: Scene, panes: &[PaneId]) -> Result<Scene, SceneError> {
+    scene.spawned.server.into_iter().for_each(|server| tmux.expect(server));
     let seen = match panes {
         [] => tmux.snapshot().map(|snapshot| (snapshot, BTreeMap::new())),
         panes => tmux.snapshot_with_screens(panes),
@@ -121,7 +118,7 @@ fn look_at(home: &Home, tmux: &Tmux, mut scene: Scene, panes: &[PaneId]) -> Resu
             scene.screens = screens;
             Some(snapshot)
         }
-        Err(error) if error.is_no_server() => socket_made_again(tmux, scene.spawned.server)?,
+        Err(error) if error.is_no_server() => None,
         Err(error) => return Err(too_old_or(tmux, error).into()),
     };
     if let Some(snapshot) = &scene.snapshot {
@@ -155,24 +152,6 @@ fn too_old_or(tmux: &Tmux, error: NoAnswer) -> NoAnswer {
             Ok(_) | Err(_) => error,
         },
         error => error,
-    }
-}
-
-/// A server of ours that still runs but whose socket was removed makes it again when told; never a second server.
-fn socket_made_again(tmux: &Tmux, server: Option<ProcessId>) -> Result<Option<Snapshot>, NoAnswer> {
-    let Some(server) = server.filter(|server| server.is_alive()) else { return Ok(None) };
-    if server.signal(Signal::User1).is_err() {
-        return Ok(None);
-    }
-    let found =
-        process::poll(Duration::from_millis(25), Deadline::after(SOCKET_WAIT), || match tmux.snapshot() {
-            Err(error) if error.is_no_server() => None,
-            answer => Some(answer),
-        });
-    match found {
-        Some(answer) => answer.map(Some),
-        None if server.is_alive() => Err(NoAnswer::StillRunning { pid: server.pid, limit: SOCKET_WAIT }),
-        None => Ok(None),
     }
 }
 

@@ -16,6 +16,7 @@ use crate::process::{Job, Outcome};
 
 use super::answer::{self, Answer, NoAnswer, Said};
 use super::batch::{self, Batch, LaidOut, LayError};
+use super::expected::Expected;
 use super::request::Request;
 use super::version::Version;
 
@@ -57,6 +58,7 @@ pub struct Tmux {
     pub(super) run_dir: PathBuf,
     pub(super) environment: BTreeMap<OsString, OsString>,
     pub(super) late: Arc<OnceLock<Duration>>,
+    pub(super) expected: Expected,
 }
 
 /// What was asked, request by request.
@@ -81,7 +83,8 @@ impl Tmux {
             .filter_map(|name| environment.get_key_value(OsStr::new(name)))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
-        Self { program, socket, limits, run_dir, environment, late: Arc::default() }
+        let (late, expected) = (Arc::default(), Expected::default());
+        Self { program, socket, limits, run_dir, environment, late, expected }
     }
 
     /// The same server for another command: what was late before is forgotten.
@@ -176,8 +179,11 @@ impl Tmux {
             input.extend(request.line().map_err(argument)?);
         }
         input.extend(Request::milestone(&end_of(&nonce)).line().map_err(argument)?);
-        let job = self.conversation(self.limits.read, input, Path::new("/")).cap(cap);
-        let said = self.hold(doing, self.limits.read, job, &nonce, judge)?;
+        let limit = self.limits.read;
+        let said = self.found(|| {
+            let job = self.conversation(limit, input.clone(), Path::new("/")).cap(cap);
+            self.hold(doing, limit, job, &nonce, judge)
+        })?;
         let sections = answer::sections(&said, &nonce, requests.len());
         Ok(Asked { sections, complaints: said.complaints })
     }
@@ -195,8 +201,10 @@ impl Tmux {
                 NoAnswer::Unwritable { doing: doing.to_owned(), path: self.run_dir.clone(), source }
             }
         })?;
-        let job = self.conversation(limit, laid.input.clone(), laid.dir()).cap(ANSWER_CAP);
-        let said = self.hold(doing, limit, job, &nonce, answer::judge)?;
+        let said = self.found(|| {
+            let job = self.conversation(limit, laid.input.clone(), laid.dir()).cap(ANSWER_CAP);
+            self.hold(doing, limit, job, &nonce, answer::judge)
+        })?;
         let reached = answer::sections(&said, &nonce, batch.len());
         match reached.iter().position(Option::is_none) {
             None => Ok(said),

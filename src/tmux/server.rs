@@ -149,6 +149,7 @@ impl Tmux {
             doing: STARTING.to_owned(),
             refusal: Refusal { kind: RefusalKind::ServerExited, words: "it ended at once".to_owned() },
         })?;
+        self.expect(process);
         Ok(Started { facts, process, standing, complaints: Vec::new() })
     }
 
@@ -235,9 +236,10 @@ mod tests {
         let server = TestServer::start();
         server.spawn(&[test_server::session(1, &["sleep", "1000"])]);
         std::fs::remove_file(server.socket()).unwrap();
-        assert!(server.tmux.snapshot().unwrap_err().is_no_server());
+        let unsuspecting = server.stranger();
+        assert!(unsuspecting.snapshot().unwrap_err().is_no_server());
         let settings = ServerSettings { previous: Some(server.process()), ..server.settings() };
-        let revived = server.tmux.start_server(&settings).unwrap();
+        let revived = unsuspecting.start_server(&settings).unwrap();
         assert_eq!((revived.standing, revived.process), (Standing::Revived, server.process()));
         assert_eq!(server.session_names(), ["agent1"]);
     }

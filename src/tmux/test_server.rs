@@ -98,6 +98,11 @@ impl TestServer {
         server
     }
 
+    /// Somebody who speaks with it and does not know that it should be there.
+    pub(super) fn stranger(&self) -> Tmux {
+        Tmux { expected: Default::default(), ..self.tmux.clone() }
+    }
+
     pub(super) fn start_now(&self, settings: &ServerSettings) -> Started {
         let started = self.tmux.start_server(settings).unwrap();
         self.process.set(Some(started.process));
