@@ -285,6 +285,27 @@ fn a_restart_from_inside_a_session_that_it_ends_comes_back() {
 }
 
 #[test]
+fn the_turn_of_an_agent_that_died_in_it_is_not_waited_for() {
+    let world = World::new();
+    let netsky = crate::support::world::NETSKY;
+    world.configure(&format!(
+        "[profile.slow]\nbase = \"demo\"\ncommand = [{netsky:?}, \"demo-agent\", \"--think\", \"2s\"]\n"
+    ));
+    world.netsky(["up", "0", "--agent", "slow"]).run().expect(0);
+    let generation = world.status()["agents"][0]["generation"].as_str().unwrap().to_owned();
+    world.netsky(["send", "agent0", "think"]).run().expect(0);
+    world.wait("a turn", SOON, || (world.state_of("agent0") == "busy").then_some(()));
+    signal(world.pane_pid("agent0"), "KILL");
+    let restart =
+        world.netsky(["restart"]).env("NETSKY_AGENT", "agent0").env("NETSKY_GENERATION", generation);
+    let id = restart.run().expect(0).stdout.trim().to_owned();
+    world.wait("the restart is complete", SOON, || {
+        let record = world.records().into_iter().find(|record| record["id"] == id)?;
+        (record["phase"] == "complete").then_some(())
+    });
+}
+
+#[test]
 fn interrupted_restarts_are_told_and_the_next_up_finishes_them() {
     let world = World::new();
     bot(&world, "sleep 30; echo 'session 1 up'; exec sleep 600");
@@ -439,4 +460,9 @@ fn running_agents_are_not_forgotten_when_the_file_of_what_was_spawned_is_lost() 
     assert_eq!((world.pane_pid("agent0"), world.state_of("agent0")), (before, "idle".to_owned()));
     world.netsky(["send", "agent0", "hello"]).run().expect(0);
     world.wait("the message is taken", SOON, || (world.envelopes()[2].len() == 1).then_some(()));
+    // Nor is their server: it has its socket made again instead of getting a second one beside it.
+    let server = world.server_pid();
+    std::fs::remove_file(world.socket()).unwrap();
+    world.netsky(["up", "1"]).run().expect(0);
+    assert_eq!((world.server_pid(), world.pane_pid("agent0")), (server, before));
 }

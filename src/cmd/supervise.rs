@@ -275,9 +275,13 @@ fn wait_for_turn(stage: &Stage<'_>, file: &OrderFile) {
     let home = &stage.settings.home;
     let limit = Deadline::after(TURN_WAIT);
     let Some(agent) = file.caller_agent else { return };
-    let generation = Spawned::load(home).ok().and_then(|(spawned, _)| spawned.generation(agent));
+    let spawned = Spawned::load(home).map(|(spawned, _)| spawned).unwrap_or_default();
+    let generation = spawned.generation(agent);
+    let process = spawned.agents.get(&agent).and_then(|spawn| spawn.pane.as_ref()?.process);
     process::poll(Duration::from_millis(25), limit, || {
-        if stage.means().interrupts.pending().is_some() {
+        // The turn of one that is dead does not end.
+        let is_dead = process.is_some_and(|process| !process.is_alive());
+        if is_dead || stage.means().interrupts.pending().is_some() {
             return Some(());
         }
         let beacon = beacon::load(home, agent).ok().flatten();

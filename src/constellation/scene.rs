@@ -172,9 +172,13 @@ impl Scene {
     }
 }
 
-/// What was spawned is told by the panes' marks too: where its file was lost, running agents are not forgotten. In
-/// memory only; the next verb that writes makes it durable.
+/// What was spawned is told by the panes' marks and by the server too: where the file was lost, or its writer was killed
+/// just before, what runs is not forgotten. In memory only; the next verb that writes makes it durable.
 fn recall(home: &Home, snapshot: &Snapshot, spawned: &mut Spawned, desired: &Desired) {
+    if snapshot.server.home.is_some() {
+        // Whoever else is on record has ended: else it would have been a second server.
+        spawned.server = snapshot.server.process();
+    }
     for row in &snapshot.panes {
         let Some(mark) = row.mark.as_ref().filter(|mark| mark.home == home.root() && row.dead.is_none())
         else {
