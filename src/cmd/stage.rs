@@ -8,6 +8,7 @@ use crate::constellation::means::{Means, Progress, Tell};
 use crate::constellation::plan::{Extent, Plan};
 use crate::constellation::trouble::Trouble;
 use crate::constellation::{preflight, scene};
+use crate::events::Event;
 use crate::exit::Exit;
 use crate::id::RestartId;
 use crate::lock::Lock;
@@ -117,14 +118,20 @@ impl<'a> Stage<'a> {
         Ok(Extent::desired(&desired).unwrap_or_else(|| Extent::whole(configured)))
     }
 
-    /// The lock, in our name.
+    /// The lock, in our name. What a holder that was killed had begun to ask of tmux ends here, so that what is looked at
+    /// from now on stays as it is.
     pub(super) fn lock(
         &self,
         verb: &str,
         id: RestartId,
         wait: Option<Duration>,
     ) -> Result<Lock, CommandError> {
-        setting::take_lock(&self.settings.home, verb, id, wait)
+        let home = &self.settings.home;
+        let lock = setting::take_lock(home, verb, id, wait)?;
+        if let Err(error) = self.tmux.take_back() {
+            Event::new("debris").with("why", error).log(home);
+        }
+        Ok(lock)
     }
 
     /// A path as seen from where the verb was called.

@@ -3,7 +3,7 @@
 //! Linux reads `/proc`; elsewhere `ps` is asked (tested at its parser only). A process that scrubs its environment
 //! is not seen: a stated limit.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::name::AgentName;
 
@@ -72,6 +72,16 @@ pub fn name_of(pid: i32) -> Option<String> {
 /// The working directory of a process, where the system tells it (Linux).
 pub fn dir_of(pid: i32) -> Option<PathBuf> {
     std::fs::read_link(format!("/proc/{pid}/cwd")).ok()
+}
+
+/// The processes that work in this very directory, where the system tells it (Linux).
+pub fn working_in(dir: &Path) -> Vec<ProcessId> {
+    let (Ok(entries), Ok(dir)) = (std::fs::read_dir("/proc"), dir.canonicalize()) else { return Vec::new() };
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
+        .filter(|pid| dir_of(*pid).is_some_and(|found| found == dir))
+        .filter_map(ProcessId::of)
+        .collect()
 }
 
 /// All processes of this user that carry marks.

@@ -9,12 +9,15 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tmux_interface::SourceFile;
 
+use crate::clock::Deadline;
 use crate::failpoint::{self, Step};
 use crate::id::RestartId;
+use crate::process::{self, ProcessId, Signal};
 
 use super::quote::NulInArgument;
 use super::request::Request;
@@ -22,8 +25,11 @@ use super::request::Request;
 /// What may finish late is one group.
 pub(super) const LARGEST_GROUP: usize = 8;
 
-/// What begins the name of a batch's directory; the time it was made follows, as a ULID.
+/// What begins the name of a batch's directory; the time it was made follows, as a ULID, and who made it.
 const PREFIX: &str = "batch-";
+
+/// A client that was killed is gone in so long.
+const KILL_TAKES: Duration = Duration::from_secs(1);
 
 /// Requests in groups, and the files they name.
 #[derive(Debug, Default)]
@@ -92,7 +98,7 @@ impl LaidOut {
     pub(super) fn lay(batch: &Batch, run_dir: &Path, nonce: &str) -> Result<Self, LayError> {
         let contents = batch.contents(nonce).map_err(LayError::Argument)?;
         let dir = tempfile::Builder::new()
-            .prefix(&format!("{PREFIX}{}-", RestartId::fresh()))
+            .prefix(&own_prefix())
             .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in(run_dir)
             .map_err(LayError::Io)?;
@@ -122,6 +128,43 @@ impl LaidOut {
 /// The file lives for one conversation: it needs no name of its own, no rename and no sync.
 fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(bytes)
+}
+
+/// What a process that was killed had begun to ask is still being asked by its client: ends that one, so that no further
+/// group is read. Returns how many batches were taken back.
+pub(super) fn take_back(run_dir: &Path) -> io::Result<usize> {
+    let mut taken = 0;
+    for entry in fs::read_dir(run_dir)? {
+        let name = entry?.file_name();
+        let owner = name.to_str().and_then(owner_of);
+        if owner.is_some_and(|owner| !owner.is_alive()) {
+            let dir = run_dir.join(name);
+            process::poll(Duration::from_millis(5), Deadline::after(KILL_TAKES), || {
+                let clients = process::working_in(&dir);
+                for client in &clients {
+                    // One that may not be signalled is no client of ours.
+                    client.signal(Signal::Kill).unwrap_or_default();
+                }
+                clients.is_empty().then_some(())
+            });
+            fs::remove_dir_all(dir)?;
+            taken += 1;
+        }
+    }
+    Ok(taken)
+}
+
+fn own_prefix() -> String {
+    // Where the system does not tell who we are, what is left is swept by its age alone.
+    let owner = ProcessId::own().map_or(String::new(), |own| format!("{}.{}-", own.pid, own.started));
+    format!("{PREFIX}{}-{owner}", RestartId::fresh())
+}
+
+fn owner_of(name: &str) -> Option<ProcessId> {
+    let mut parts = name.strip_prefix(PREFIX)?.split('-');
+    parts.next()?.parse::<RestartId>().ok()?;
+    let (pid, started) = parts.next()?.split_once('.')?;
+    Some(ProcessId { pid: pid.parse().ok()?, started: started.parse().ok()? })
 }
 
 /// Removes what killed processes left more than an hour before `now`; returns how many.
@@ -184,6 +227,46 @@ mod tests {
         assert_eq!(mode(&laid.dir().join("g00001")), 0o600);
         drop(laid);
         assert_eq!(fs::read_dir(run.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_a_killed_process_had_begun_to_ask_is_taken_back() {
+        use crate::process::Job;
+        use crate::tmux::test_server::{LONG, TestServer, eventually};
+        let server = TestServer::start();
+        let run = server.dir().join("run");
+        let own = LaidOut::lay(&Batch::of([bundle(1)]), &run, "N").unwrap();
+        // Process 1 did not begin then.
+        let dir = run.join(format!("{PREFIX}{}-1.1-abc", RestartId::fresh()));
+        fs::create_dir(&dir).unwrap();
+        let begun = dir.with_file_name("begun");
+        let slow = format!("run-shell 'touch {}; sleep 1'\nset -s @first done\n", begun.display());
+        write_private(&dir.join("g00000"), slow.as_bytes()).unwrap();
+        write_private(&dir.join("g00001"), b"new-session -d -s late\n").unwrap();
+        let client = Job::new(&server.tmux.program, LONG.write)
+            .args(server.tmux.arguments())
+            .args(["source-file", "-"])
+            .environment(server.tmux.environment())
+            .dir(&dir)
+            .input("source-file g00000\nsource-file g00001\n");
+        let client = std::thread::spawn(move || client.run());
+        eventually("the first group", || begun.exists().then_some(()));
+        assert_eq!(take_back(&run).unwrap(), 1);
+        client.join().unwrap().unwrap();
+        assert!(!dir.exists() && own.dir().exists());
+        assert_eq!(take_back(&run).unwrap(), 0);
+        let age = || begun.metadata().unwrap().modified().unwrap().elapsed().unwrap();
+        eventually("the sleep to end", || (age() > Duration::from_millis(1_500)).then_some(()));
+        assert!(server.session_names().is_empty());
+    }
+
+    #[test]
+    fn a_batch_says_who_laid_it_out() {
+        let own = ProcessId::own().unwrap();
+        assert_eq!(owner_of(&format!("{}abc", own_prefix())), Some(own));
+        for name in ["batch-", "batch-x-1.1-a", "batch-01ARZ3NDEKTSV4RRFFQ69G5FAV-abc", "tmux.sock"] {
+            assert_eq!(owner_of(name), None, "{name}");
+        }
     }
 
     #[test]

@@ -124,6 +124,15 @@ impl Tmux {
         if version.is_supported() { Ok(version) } else { Err(NoAnswer::TooOld { found: version }) }
     }
 
+    /// Takes back what processes that were killed had begun to ask; returns how many batches. For the holder of the lock,
+    /// before it looks: else more is made or ended after the look.
+    ///
+    /// # Errors
+    /// The directory could not be read or a batch not removed.
+    pub fn take_back(&self) -> std::io::Result<usize> {
+        batch::take_back(&self.run_dir)
+    }
+
     /// Removes the batches that killed processes left more than an hour ago; returns how many.
     ///
     /// # Errors
