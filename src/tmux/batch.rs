@@ -19,7 +19,7 @@ use crate::failpoint::{self, Step};
 use crate::id::RestartId;
 use crate::process::{self, ProcessId, Signal};
 
-use super::quote::NulInArgument;
+use super::quote::{NulInArgument, unglobbed};
 use super::request::Request;
 
 /// What may finish late is one group.
@@ -106,7 +106,10 @@ impl LaidOut {
         for (number, content) in contents.iter().enumerate() {
             let name = format!("g{number:05}");
             write_private(&dir.path().join(&name), content).map_err(LayError::Io)?;
-            let source = Request::from(SourceFile::new().path(name).build());
+            // By its whole path: of a relative one tmux (3.2a to 3.5) takes the client's directory for a pattern, and finds
+            // nothing where that holds a `#`, a bracket, a control character or bytes that are no UTF-8.
+            let whole = unglobbed(&dir.path().join(&name));
+            let source = Request::from(SourceFile::new().build()).arguments([whole]);
             match failpoint::leaves_out(Step::Fence) {
                 true => input.extend(content),
                 false => input.extend(source.line().map_err(LayError::Argument)?),
@@ -221,7 +224,9 @@ mod tests {
         let batch = Batch::of((0..9).map(|_| bundle(1))).with_file("text", b"hello".to_vec());
         let laid = LaidOut::lay(&batch, run.path(), "N").unwrap();
         let input = String::from_utf8(laid.input.clone()).unwrap();
-        assert!(input.starts_with("\"source-file\" \"g00000\"\n\"source-file\" \"g00001\"\n"), "{input}");
+        let dir = laid.dir().display();
+        let groups = format!("\"source-file\" \"{dir}/g00000\"\n\"source-file\" \"{dir}/g00001\"\n");
+        assert!(input.starts_with(&groups), "{input}");
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(laid.dir()), 0o700);
         assert_eq!(mode(&laid.dir().join("g00001")), 0o600);

@@ -6,6 +6,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
 
 /// An argument holds a NUL, which would cut it short without a word.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +53,18 @@ pub fn literal(text: &OsStr) -> OsString {
             b'#' => out.extend(b"#{a:35}"),
             byte => out.push(*byte),
         }
+    }
+    OsString::from_vec(out)
+}
+
+/// `path` for an argument that tmux takes for a pattern (`source-file`): it names that file alone.
+pub(super) fn unglobbed(path: &Path) -> OsString {
+    let mut out = Vec::new();
+    for byte in path.as_os_str().as_bytes() {
+        if matches!(byte, b'*' | b'?' | b'[' | b']' | b'\\' | b'{' | b'}') {
+            out.push(b'\\');
+        }
+        out.push(*byte);
     }
     OsString::from_vec(out)
 }

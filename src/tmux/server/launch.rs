@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use tmux_interface::{DisplayMessage, SourceFile, StartServer};
@@ -15,6 +14,7 @@ use super::ServerSettings;
 use crate::tmux::answer::{self, Answer, NoAnswer, Refusal, RefusalKind};
 use crate::tmux::batch::Batch;
 use crate::tmux::client::{Tmux, end_of, nonce};
+use crate::tmux::quote::unglobbed;
 use crate::tmux::request::Request;
 use crate::tmux::settings::{self, HOME_OPTION};
 use crate::tmux::snapshot::{ServerFacts, read_server};
@@ -117,18 +117,6 @@ fn scope_program(environment: &BTreeMap<OsString, OsString>) -> Option<PathBuf> 
         return None;
     }
     process::find_program(OsStr::new("systemd-run"), get("PATH")?, Path::new("/"))
-}
-
-/// `source-file` takes a pattern.
-fn unglobbed(path: &Path) -> OsString {
-    let mut out = Vec::new();
-    for byte in path.as_os_str().as_bytes() {
-        if matches!(byte, b'*' | b'?' | b'[' | b']' | b'\\' | b'{' | b'}') {
-            out.push(b'\\');
-        }
-        out.push(*byte);
-    }
-    OsString::from_vec(out)
 }
 
 #[cfg(test)]
