@@ -22,6 +22,14 @@ pub enum Step {
     Survivors,
     /// Heeding what a write or a sync reports.
     Errors,
+    /// Taking out of foreign text what speaks to a terminal.
+    Stripping,
+    /// Asking that a marker stands on a line of its own.
+    MarkerLine,
+    /// Looking which option of a dialog is highlighted before it is confirmed.
+    Highlight,
+    /// Asking whose hook it is that calls.
+    Belief,
 }
 
 impl Step {
@@ -34,6 +42,10 @@ impl Step {
             Self::Fence => "fence",
             Self::Survivors => "survivors",
             Self::Errors => "errors",
+            Self::Stripping => "stripping",
+            Self::MarkerLine => "marker-line",
+            Self::Highlight => "highlight",
+            Self::Belief => "belief",
         }
     }
 }

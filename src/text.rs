@@ -5,10 +5,12 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use crate::failpoint::{self, Step};
+
 /// `text` without control characters, escape sequences and bidirectional overrides; newlines stay, tabs become a
 /// space. Nothing below 0x20 but newline is left.
 pub fn printable(text: &str) -> Cow<'_, str> {
-    if text.chars().all(|c| c == '\n' || !is_harmful(c)) {
+    if text.chars().all(|c| c == '\n' || !is_harmful(c)) || failpoint::leaves_out(Step::Stripping) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
@@ -28,7 +30,12 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// [`printable`] on one line: newlines become spaces too.
+/// [`printable`] with a blank in place of each newline, and nothing else folded: what is quoted in it stays as it is.
+pub fn unbroken(text: &str) -> String {
+    printable(text).replace('\n', " ")
+}
+
+/// [`printable`] on one line: newlines become spaces too, and several blanks are one.
 pub fn one_line(text: &str) -> String {
     printable(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -85,6 +92,17 @@ fn skip_string(rest: &mut Chars<'_>) {
             Some(_) => {}
         }
     }
+}
+
+/// A JSON document in which whatever [`printable`] would strip is an escape: JSON leaves DEL, the C1 controls and
+/// bidirectional overrides as they are.
+pub fn escaped_json(document: &str) -> Cow<'_, str> {
+    if !document.contains(is_harmful) {
+        return Cow::Borrowed(document);
+    }
+    // Outside of its strings a document holds none of them.
+    let escape = |c: char| if is_harmful(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
+    Cow::Owned(document.chars().map(escape).collect())
 }
 
 /// The first `limit` characters of `text`, with `…` where something was cut.
@@ -169,6 +187,16 @@ mod tests {
         ] {
             assert_eq!(printable(text), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn json_speaks_to_no_terminal_and_means_the_same() {
+        let value = serde_json::json!({"a\u{9b}": "x\u{7f}\u{85}\u{202e}\u{1b}\n\"é"});
+        let text = value.to_string();
+        let escaped = escaped_json(&text);
+        assert!(!escaped.contains(is_harmful), "{escaped}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&escaped).unwrap(), value);
+        assert!(matches!(escaped_json("{\"a\":\"b\"}"), Cow::Borrowed(_)));
     }
 
     #[test]

@@ -6,6 +6,8 @@
 
 use std::path::PathBuf;
 
+use crate::failpoint::{self, Step};
+
 use super::attach::shell_word;
 
 /// A key that answers a dialog.
@@ -159,6 +161,9 @@ pub fn answer(seen: &SeenDialog, allowances: &Allowances) -> DialogAnswer {
         },
         Wants::Highlighted | Wants::Person(_) => seen.highlighted.unwrap_or_default(),
     };
+    if failpoint::leaves_out(Step::Highlight) {
+        return DialogAnswer::Press { keys: vec![Key::Enter] };
+    }
     let highlighted = seen.highlighted.unwrap_or_default();
     let keys = match wanted.cmp(&highlighted) {
         std::cmp::Ordering::Less => vec![Key::Up; highlighted - wanted],
