@@ -96,7 +96,7 @@ pub fn main() -> ExitCode {
     match run(cli.verb, &caller) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            output::talk(&error.message());
+            output::talk_lines(&error.message());
             error.exit.into()
         }
     }
@@ -131,7 +131,7 @@ fn run(verb: Option<Verb>, caller: &Caller) -> Result<Exit, CommandError> {
 fn refuse(error: &clap::Error) -> Exit {
     let text = error.render();
     if error.use_stderr() {
-        output::talk(text.to_string().trim_end());
+        output::talk_lines(text.to_string().trim_end());
         return Exit::Usage;
     }
     match output::text(&text.to_string()) {

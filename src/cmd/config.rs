@@ -57,7 +57,7 @@ const WIDEST: usize = 60;
 
 /// One line a setting: as it would stand in the file, then its source.
 fn lines(rows: &[ShownValue]) -> String {
-    let setting = |row: &ShownValue| format!("{} = {}", row.key, row.value_text());
+    let setting = |row: &ShownValue| format!("{} = {}", text::one_line(&row.key), row.value_text());
     let width = rows.iter().map(|row| setting(row).chars().count()).filter(|width| *width <= WIDEST).max();
     let width = width.unwrap_or(0);
     rows.iter()

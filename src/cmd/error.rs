@@ -58,7 +58,8 @@ impl CommandError {
         self
     }
 
-    /// The whole message, harmless for a terminal.
+    /// The whole message, harmless for a terminal. What is quoted in it cannot pass for a line of netsky's, least of all
+    /// for a hint.
     pub fn message(&self) -> String {
         let mut message = format!("netsky: {}", self.doing);
         let mut cause = self.cause.as_deref().map(|cause| cause as &dyn Error);
@@ -67,19 +68,29 @@ impl CommandError {
             write!(message, ": {error}").unwrap_or_default();
             cause = error.source();
         }
+        message = text::unbroken(&message);
         for line in &self.screen {
-            write!(message, "\n  | {line}").unwrap_or_default();
+            write!(message, "\n  | {}", text::unbroken(line)).unwrap_or_default();
         }
         for hint in &self.hints {
-            write!(message, "\n  hint: {hint}").unwrap_or_default();
+            write!(message, "\n  hint: {}", text::unbroken(hint)).unwrap_or_default();
         }
-        text::printable(&message).into_owned()
+        message
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_quoted_makes_no_line_of_its_own() {
+        let error = CommandError::failed("taking a\n  hint: x")
+            .because("b\n  hint: y")
+            .showing(vec!["c\n  hint: z".into()])
+            .hint("mv 'd\n  hint: e' f");
+        assert_eq!(error.message().matches("\n  hint: ").count(), 1, "{}", error.message());
+    }
 
     #[test]
     fn an_error_says_what_then_why_then_what_to_type() {

@@ -30,19 +30,34 @@ pub(super) fn text(text: &str) -> Result<(), CommandError> {
     if text.is_empty() || text.ends_with('\n') { Ok(()) } else { data(b"\n") }
 }
 
-/// Writes one JSON document.
-pub(super) fn json<T: serde::Serialize>(document: &T) -> Result<(), CommandError> {
-    let mut bytes = serde_json::to_vec(document)
-        .map_err(|error| CommandError::failed("encoding the answer").because(error))?;
-    bytes.push(b'\n');
-    data(&bytes)
+/// Writes data that counts as read once it is written: here a reader that left is an error too.
+///
+/// # Errors
+/// Standard output is closed or full, or nobody reads it any more.
+pub(super) fn handed_over(bytes: &[u8]) -> Result<(), CommandError> {
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
+    written.map_err(|error| CommandError::failed("writing to standard output").because(error))
 }
 
-/// Says one line to the person, harmless for a terminal: files and screens may be quoted in it.
+/// Writes one JSON document, in which nothing speaks to a terminal.
+pub(super) fn json<T: serde::Serialize>(document: &T) -> Result<(), CommandError> {
+    let text = serde_json::to_string(document)
+        .map_err(|error| CommandError::failed("encoding the answer").because(error))?;
+    data(format!("{}\n", text::escaped_json(&text)).as_bytes())
+}
+
+/// Says one line to the person, harmless for a terminal: files and screens may be quoted in it, and make no line of
+/// their own.
 pub(super) fn talk(line: &str) {
+    talk_lines(&text::unbroken(line));
+}
+
+/// Says several lines of netsky's own making.
+pub(super) fn talk_lines(lines: &str) {
     let mut stderr = io::stderr().lock();
     // Nobody is left to be told.
-    writeln!(stderr, "{}", text::printable(line)).unwrap_or_default();
+    writeln!(stderr, "{}", text::printable(lines)).unwrap_or_default();
 }
 
 /// Writes to the person's terminal without ending the line, for lines that are drawn again.

@@ -211,7 +211,7 @@ impl From<PreflightError> for Trouble {
             PreflightError::Profile { .. } => (Exit::Configuration, Some("netsky config check".to_owned())),
             PreflightError::NoProgram { profile, .. } => (Exit::Unavailable, Some(install_hint(profile))),
             PreflightError::NoDirectory { dir, .. } => {
-                (Exit::Configuration, Some(format!("mkdir -p {}", dir.display())))
+                (Exit::Configuration, Some(format!("mkdir -p {}", shell_word(&dir.display().to_string()))))
             }
             PreflightError::Unwritable { .. } => {
                 (Exit::Failed, Some("df -h   # then run it again".to_owned()))
