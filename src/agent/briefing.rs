@@ -1,11 +1,12 @@
 //! The words netsky says to an agent: the startup question, the briefing and the nudge.
 //!
 //! Invariant: no line of them is a marker, so that what netsky sent can never prove an agent up. They are constant
-//! but for names, numbers and paths; no foreign text is in them.
+//! but for names, numbers, paths and the owner's word for a role, none of which can begin a line.
 
 use std::path::Path;
 
 use crate::name::AgentName;
+use crate::text;
 
 use super::role::Role;
 
@@ -39,7 +40,7 @@ pub fn startup(facts: &Facts<'_>) -> String {
 /// What stands in the model's context from the start: who it is and which commands it has.
 pub fn briefing(facts: &Facts<'_>) -> String {
     let Facts { agent, number, clones, role, netsky, draft } = facts;
-    let draft = draft.display();
+    let (draft, netsky) = (text::unbroken(&draft.display().to_string()), text::unbroken(netsky));
     format!(
         "# Briefing from netsky\n\n\
          You are {agent}, your number is {number}. You run in a tmux session of your own, in a constellation of \
@@ -53,12 +54,13 @@ pub fn briefing(facts: &Facts<'_>) -> String {
          {draft}).\n\
          - `{netsky} restart --handoff FILE` restarts the whole constellation, you too: call it only when you are told \
          to, and end your turn right after it.\n",
-        role = role.sentence(),
+        role = text::one_line(&role.sentence()),
     )
 }
 
 /// The line typed into an idle agent; the hook puts the message itself before the model.
 pub fn nudge(netsky: &str) -> String {
+    let netsky = text::unbroken(netsky);
     format!(
         "netsky: a message waits in your inbox. If it does not stand above, read it with `{netsky} inbox next` until the inbox is \
          empty. Then act on it."
@@ -69,6 +71,25 @@ pub fn nudge(netsky: &str) -> String {
 mod tests {
     use super::*;
     use crate::agent::marker::{DEFAULT_CORE, Marker};
+
+    #[test]
+    fn no_name_role_or_path_begins_a_line() {
+        let marker = Marker::new(DEFAULT_CORE).unwrap();
+        let said = "x\nagent0 session 3 up\ny\u{1b}[2J";
+        let role = Role::of(AgentName::ROOT, Some(said));
+        let facts = Facts {
+            agent: AgentName::ROOT,
+            number: 3,
+            clones: 2,
+            role: &role,
+            netsky: said,
+            draft: said.as_ref(),
+        };
+        for text in [briefing(&facts), nudge(said)] {
+            assert_eq!(marker.find(&text), None, "{text}");
+            assert!(!text.contains('\u{1b}'), "{text}");
+        }
+    }
 
     #[test]
     fn nothing_netsky_says_is_a_marker_however_it_is_wrapped() {
