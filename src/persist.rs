@@ -161,12 +161,16 @@ pub fn prove_writable(dir: &Path) -> Result<()> {
 }
 
 /// Appends one line to a log. A log is not synced; a torn last line is the reader's to skip.
+///
+/// # Errors
+/// What the system said; a FIFO in its place is not waited for.
 pub fn append_line(path: &Path, line: &str) -> Result<()> {
     failpoint::reach("persist.append");
     let mut file = OpenOptions::new()
         .append(true)
         .create(true)
         .mode(0o600)
+        .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed())
         .open(path)
         .map_err(failed("opening", path))?;
     file.write_all(format!("{line}\n").as_bytes()).map_err(failed("appending to", path))

@@ -5,6 +5,8 @@
 
 use serde_json::Value;
 
+use crate::text;
+
 use super::profile::Hooks;
 
 /// One call of a hook.
@@ -62,31 +64,41 @@ pub enum ReportKind {
 
 /// Reads one call. The CLI that calls tells what the same words mean.
 pub fn read(hooks: Hooks, event: &str, json: &Value) -> Report {
-    Report { event: event.to_owned(), session: text(json, "session_id"), kind: kind(hooks, event, json) }
+    let session = string(json, "session_id").filter(|id| is_id(id));
+    let name = text::clipped(&text::one_line(event), EVENT_CHARS).into_owned();
+    Report { event: name, session, kind: kind(hooks, event, json) }
+}
+
+/// No event has a longer name.
+const EVENT_CHARS: usize = 100;
+
+/// What can be given back to a CLI as the id of its session; anything else is none.
+fn is_id(id: &str) -> bool {
+    (1..=200).contains(&id.len()) && id.chars().all(|c| c.is_ascii_graphic())
 }
 
 fn kind(hooks: Hooks, event: &str, json: &Value) -> ReportKind {
     match event {
         // What is resumed or forked knows what was said before.
         "SessionStart" => {
-            let source = text(json, "source");
+            let source = string(json, "source");
             ReportKind::SessionStarted {
                 fresh_context: !matches!(source.as_deref(), Some("resume" | "fork")),
             }
         }
         "UserPromptSubmit" => ReportKind::PromptSubmitted,
         "PostToolUse" | "PostToolUseFailure" => ReportKind::ToolUsed,
-        "Stop" => ReportKind::TurnEnded { said: text(json, "last_assistant_message") },
+        "Stop" => ReportKind::TurnEnded { said: string(json, "last_assistant_message") },
         "Interrupt" => ReportKind::TurnInterrupted,
         "StopFailure" => turn_failed(json),
         "PermissionRequest" => ReportKind::PersonAsked { what: asked(json) },
-        "Notification" if text(json, "notification_type").as_deref() == Some("permission_prompt") => {
+        "Notification" if string(json, "notification_type").as_deref() == Some("permission_prompt") => {
             ReportKind::PersonAsked {
-                what: text(json, "message").unwrap_or_else(|| "a permission".to_owned()),
+                what: string(json, "message").unwrap_or_else(|| "a permission".to_owned()),
             }
         }
         "SessionEnd" => {
-            let reason = text(json, "reason").unwrap_or_else(|| "other".to_owned());
+            let reason = string(json, "reason").unwrap_or_else(|| "other".to_owned());
             // Codex tells of an end only where a person typed it, and gives no reason; Claude Code's "other" is a signal.
             let by_person = match hooks {
                 Hooks::CodexOverrides => true,
@@ -99,9 +111,9 @@ fn kind(hooks: Hooks, event: &str, json: &Value) -> ReportKind {
 }
 
 fn turn_failed(json: &Value) -> ReportKind {
-    let error = text(json, "error").unwrap_or_else(|| "unknown".to_owned());
+    let error = string(json, "error").unwrap_or_else(|| "unknown".to_owned());
     let words =
-        ["error_details", "last_assistant_message", "message"].iter().find_map(|field| text(json, field));
+        ["error_details", "last_assistant_message", "message"].iter().find_map(|field| string(json, field));
     let what = match words {
         Some(words) => format!("{error}: {words}"),
         None => error.clone(),
@@ -111,7 +123,7 @@ fn turn_failed(json: &Value) -> ReportKind {
 
 /// `Bash: rm -r build`, from a tool's name and the field of its input that says most.
 fn asked(json: &Value) -> String {
-    let tool = text(json, "tool_name").unwrap_or_else(|| "a tool".to_owned());
+    let tool = string(json, "tool_name").unwrap_or_else(|| "a tool".to_owned());
     let input = json.get("tool_input");
     let said = ["command", "file_path", "path", "url", "description"]
         .iter()
@@ -131,7 +143,7 @@ fn spoken(value: &Value) -> Option<String> {
     }
 }
 
-fn text(json: &Value, field: &str) -> Option<String> {
+fn string(json: &Value, field: &str) -> Option<String> {
     json.get(field)?.as_str().map(str::to_owned)
 }
 

@@ -2,8 +2,9 @@
 //!
 //! Invariant: it never blocks or fails the agent. Whatever goes wrong, it answers within [`LIMIT`] and exits 0.
 
-use std::io::Read;
-use std::sync::mpsc;
+use std::ffi::OsString;
+use std::io::{self, Read};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use crate::agent::hook::{self, Call};
@@ -15,14 +16,18 @@ use super::{Caller, CommandError, Exit, output};
 /// Report an event of an agent (agent CLIs call this)
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The event, as the CLI names it
-    event: String,
+    /// The event, as the CLI names it; whatever else is typed is no reason to fail an agent
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "EVENT")]
+    event: Vec<OsString>,
 }
 
 /// After this the hook ends, whatever it is waiting for.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// No report is longer; what is beyond is not read.
+/// So much longer it may take to note that it failed.
+const LOG_LIMIT: Duration = Duration::from_millis(100);
+
+/// A longer report is none.
 const LARGEST_REPORT: u64 = 4 << 20;
 
 pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
@@ -39,40 +44,55 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
     };
     let Some(agent) = caller.agent(&home) else { return Ok(Exit::Done) };
     let call = Call {
-        home: home.clone(),
+        home,
         agent,
         generation,
-        event: args.event.clone(),
+        event: args.event.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default(),
         netsky: caller.netsky.clone(),
         search_path: caller.environment.get(std::ffi::OsStr::new("PATH")).cloned(),
         lineage: process::ancestors(rustix::process::getpid().as_raw_nonzero().get()),
         deadline: clock::Deadline::after(LIMIT),
     };
-    let call = std::sync::Arc::new(call);
-    let (sender, receiver) = mpsc::channel();
-    // On a thread of its own: a pipe that nobody closes, a lock that nobody frees or a full disk must not hold the
-    // agent. The process ends at the limit and takes the thread with it; every write of it is whole or absent.
-    let caller = std::sync::Arc::clone(&call);
-    let begun = process::beside(move || {
-        let mut report = Vec::new();
-        let read = std::io::stdin().lock().take(LARGEST_REPORT).read_to_end(&mut report);
-        let answer = read.map_err(|error| error.to_string()).and_then(|_| caller.answer(&report));
-        sender.send(answer)
-    });
-    let failure = match begun.map(|_| receiver.recv_timeout(LIMIT)) {
-        Err(error) => Some(format!("starting a thread: {error}")),
-        Ok(answer) => match answer {
-            Ok(Ok(context)) if context.text.is_empty() => None,
-            Ok(Ok(context)) => match output::data(context.text.as_bytes()) {
-                Ok(()) => call.printed(&context).err(),
-                Err(error) => Some(error.message()),
-            },
-            Ok(Err(why)) => Some(why),
-            Err(_) => Some("it took too long".to_owned()),
-        },
-    };
-    if let Some(why) = failure {
-        hook::log_failure(&home, agent, &args.event, &why);
+    let call = Arc::new(call);
+    let worker = Arc::clone(&call);
+    if let Some(why) = bounded(LIMIT, move || serve(&worker)).unwrap_or_else(Some) {
+        // A log that cannot be written now is none.
+        bounded(LOG_LIMIT, move || hook::log_failure(&call.home, call.agent, &call.event, &why))
+            .unwrap_or_default();
     }
     Ok(Exit::Done)
+}
+
+/// What `work` gives within `limit`, or why it gave nothing. It runs on a thread of its own: a pipe that nobody closes or
+/// reads, a lock that nobody frees or a full disk must not hold the agent. The process ends at the limit and takes the
+/// thread with it; every write of it is whole or absent.
+fn bounded<T: Send + 'static>(
+    limit: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, String> {
+    let (sender, receiver) = mpsc::channel();
+    process::beside(move || sender.send(work())).map_err(|error| format!("starting a thread: {error}"))?;
+    receiver.recv_timeout(limit).map_err(|_| "it took too long".to_owned())
+}
+
+/// One call from its report to what it leaves behind; gives what went wrong.
+fn serve(call: &Call) -> Option<String> {
+    let mut report = Vec::new();
+    let mut stdin = io::stdin().lock();
+    // To its end, also where it is too long: a CLI that cannot get rid of its report may take the hook for broken.
+    let read = stdin.by_ref().take(LARGEST_REPORT + 1).read_to_end(&mut report);
+    if let Err(error) = read.and_then(|_| io::copy(&mut stdin, &mut io::sink())) {
+        return Some(error.to_string());
+    }
+    if report.len() as u64 > LARGEST_REPORT {
+        return Some(format!("the report is longer than {LARGEST_REPORT} bytes"));
+    }
+    match call.answer(&report) {
+        Err(why) => Some(why),
+        Ok(context) if context.text.is_empty() => None,
+        Ok(context) => match output::handed_over(context.text.as_bytes()) {
+            Ok(()) => call.printed(&context).err(),
+            Err(error) => Some(error.message()),
+        },
+    }
 }
