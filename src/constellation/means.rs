@@ -27,7 +27,7 @@ use super::scene::Scene;
 use super::spawn::Spawner;
 use super::teardown::Teardown;
 use super::trouble::Trouble;
-use super::watch::{Outcome, Rules};
+use super::watch::{Asks, Outcome, Rules};
 
 /// What every writing verb is given.
 #[derive(Debug, Clone, Copy)]
@@ -266,7 +266,11 @@ impl Means<'_> {
                 development_channels: profile.asks_for_development_channels(),
                 workdir: dir,
             },
-            ask_by_paste: profile.how == StartupHow::Paste,
+            asks: match (profile.how, profile.screen.composer.is_some()) {
+                (StartupHow::Argument, _) => Asks::ByArgument,
+                (StartupHow::Paste, true) => Asks::IntoComposer,
+                (StartupHow::Paste, false) => Asks::IntoScreen,
+            },
         }
     }
 }

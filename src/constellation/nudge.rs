@@ -188,14 +188,47 @@ fn refused_is<T>(answer: Answer<T>, instead: T) -> Answer<T> {
     }
 }
 
-/// Pastes a text and confirms it: for the startup question of an agent that takes none as an argument.
+/// What became of a startup question that was to be pasted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// It was pasted and confirmed.
+    Confirmed,
+    /// Something came up that its Enter would have answered: it was not confirmed.
+    BrokenOff,
+}
+
+/// Pastes a text and confirms it: for the startup question of an agent that takes none as an argument. What stands
+/// there because an earlier try was broken off (`was_broken_off`) is only confirmed.
 ///
 /// # Errors
 /// tmux did not answer or refused.
-pub fn paste_and_enter(tmux: &Tmux, pane: PaneId, text: &str) -> Answer<()> {
-    tmux.paste(pane, text)?;
-    process::poll(BEFORE_ENTER, Deadline::after(BEFORE_ENTER), || None::<()>);
-    tmux.press(pane, &[Key::Enter])
+pub fn ask(tmux: &Tmux, pane: PaneId, profile: &Profile, text: &str, was_broken_off: bool) -> Answer<Asked> {
+    let see = || -> Answer<Option<Situation>> {
+        let screens = tmux.capture(&[(pane, 0)])?;
+        let screen = screens.into_iter().next().and_then(|(_, screen)| screen.ok());
+        let read = |text: String| screen::read(profile.screen, &profile.marker, &text).situation;
+        Ok(screen.map(read).filter(takes_enter))
+    };
+    let stands = match see()? {
+        None => return Ok(Asked::BrokenOff),
+        Some(Situation::Idle { composer: Composer::Holds { .. } }) => was_broken_off,
+        Some(_) => false,
+    };
+    if !stands {
+        tmux.paste(pane, text)?;
+        process::poll(BEFORE_ENTER, Deadline::after(BEFORE_ENTER), || None::<()>);
+        if see()?.is_none() {
+            return Ok(Asked::BrokenOff);
+        }
+    }
+    tmux.press(pane, &[Key::Enter])?;
+    Ok(Asked::Confirmed)
+}
+
+/// Whether an Enter would confirm what was typed, as far as is known. A list of commands that a composer offers while
+/// one is typed is not understood.
+fn takes_enter(situation: &Situation) -> bool {
+    matches!(situation, Situation::Idle { .. } | Situation::Unclear | Situation::Busy)
 }
 
 /// The key of a dialog's answer, as tmux knows it.

@@ -26,6 +26,7 @@ use crate::process::{self, Interrupts, JobError};
 use crate::text;
 use crate::tmux::{Answer, Conversation, Death, Looks, NoAnswer, PaneId, PaneRow, SessionId, Tmux};
 
+use super::nudge::{self, Asked};
 use super::watch::{Look, Outcome, PaneSight, Rules, Step, Watch};
 
 /// A change of a screen that moves neither cursor nor history is seen after so long.
@@ -139,15 +140,18 @@ struct Climber {
     dead_since: Option<Instant>,
     reading: Option<Reading>,
     screen: String,
+    /// Since when its screen, which is not blank, shows nothing new.
+    still_since: Option<Instant>,
     beacon: Option<Beacon>,
     is_typing: bool,
+    was_broken_off: bool,
     word: &'static str,
 }
 
 #[derive(Debug)]
 struct Pressed {
     name: AgentName,
-    result: Result<(), NoAnswer>,
+    result: Result<Asked, NoAnswer>,
 }
 
 impl Rising {
@@ -187,8 +191,10 @@ impl Rising {
                 dead_since: None,
                 reading: None,
                 screen: String::new(),
+                still_since: None,
                 beacon: None,
                 is_typing: false,
+                was_broken_off: false,
                 word: "starting",
             };
             self.climbers.insert(climber.awaited.name, climber);
@@ -371,7 +377,10 @@ impl Rising {
         };
         let profile = &climber.awaited.profile;
         climber.reading = Some(screen::read(profile.screen, &profile.marker, captured));
-        captured.clone_into(&mut climber.screen);
+        if climber.screen != captured {
+            captured.clone_into(&mut climber.screen);
+            climber.still_since = (!captured.trim().is_empty()).then(clock::monotonic_now);
+        }
     }
 
     fn step(&mut self, name: AgentName) {
@@ -386,7 +395,9 @@ impl Rising {
             (None, Some(_)) => PaneSight::Unseen,
             (None, None) => PaneSight::Alive,
         };
-        let look = Look { now, pane, screen: climber.reading.as_ref(), beacon: climber.beacon.as_ref() };
+        let still = climber.still_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        let (screen, beacon) = (climber.reading.as_ref(), climber.beacon.as_ref());
+        let look = Look { now, pane, screen, still, beacon };
         let step = climber.watch.step(&look);
         let word = climber.state_word();
         if word != climber.word {
@@ -424,8 +435,8 @@ impl Rising {
         let Some(climber) = self.climbers.get_mut(&name) else { return };
         climber.is_typing = true;
         let (tmux, pane) = (self.tmux.clone(), climber.awaited.pane);
-        let keys: Vec<crate::tmux::Key> = keys.into_iter().map(super::nudge::key).collect();
-        self.write_beside(name, move || tmux.press(pane, &keys).map(drop));
+        let keys: Vec<crate::tmux::Key> = keys.into_iter().map(nudge::key).collect();
+        self.write_beside(name, move || tmux.press(pane, &keys).map(|()| Asked::Confirmed));
     }
 
     fn ask(&mut self, name: AgentName) {
@@ -433,10 +444,11 @@ impl Rising {
         let Some(question) = climber.awaited.question.clone() else { return };
         climber.is_typing = true;
         let (tmux, pane) = (self.tmux.clone(), climber.awaited.pane);
-        self.write_beside(name, move || super::nudge::paste_and_enter(&tmux, pane, &question));
+        let (profile, was_broken_off) = (climber.awaited.profile.clone(), climber.was_broken_off);
+        self.write_beside(name, move || nudge::ask(&tmux, pane, &profile, &question, was_broken_off));
     }
 
-    fn write_beside(&self, name: AgentName, write: impl FnOnce() -> Answer<()> + Send + 'static) {
+    fn write_beside(&self, name: AgentName, write: impl FnOnce() -> Answer<Asked> + Send + 'static) {
         let sender = self.pressed.0.clone();
         let begun = process::beside(move || sender.send(Pressed { name, result: write() }).ok());
         if let Err(source) = begun {
@@ -453,10 +465,14 @@ impl Rising {
             // What was read before the keys is no answer to them.
             climber.reading = None;
             self.looks.forget(climber.awaited.pane);
+            if matches!(result, Ok(Asked::BrokenOff)) {
+                climber.was_broken_off = true;
+                climber.watch.ask_again();
+            }
         }
         match result {
             // A pane that is gone shows at the next look.
-            Ok(()) | Err(NoAnswer::Refused { .. }) => Ok(()),
+            Ok(_) | Err(NoAnswer::Refused { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }

@@ -32,6 +32,10 @@ const DIALOG_STANDS: Duration = Duration::from_millis(100);
 /// More keys than this are sent to no dialog, whatever it does with them.
 const DIALOG_PRESSES: u32 = 12;
 
+/// A program whose composer is not known has something on its screen and has drawn nothing new for so long: it waits for
+/// its question.
+const SCREEN_STANDS: Duration = Duration::from_secs(1);
+
 /// What one look saw.
 #[derive(Debug, Clone, Copy)]
 pub struct Look<'a> {
@@ -41,6 +45,8 @@ pub struct Look<'a> {
     pub pane: PaneSight<'a>,
     /// The screen, where it was captured since the last look.
     pub screen: Option<&'a Reading>,
+    /// For how long there has been something on the screen, and nothing new.
+    pub still: Duration,
     /// The beacon of this generation, if there is one.
     pub beacon: Option<&'a Beacon>,
 }
@@ -124,8 +130,19 @@ pub struct Rules {
     pub prompt_wait: Duration,
     /// Which dialogs may be answered.
     pub allowances: Allowances,
-    /// Whether the startup question must be pasted.
-    pub ask_by_paste: bool,
+    /// How the startup question is asked.
+    pub asks: Asks,
+}
+
+/// How an agent is asked its startup question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asks {
+    /// By an argument: nothing is typed.
+    ByArgument,
+    /// By a paste, once its composer stands.
+    IntoComposer,
+    /// By a paste, once its screen stands: where it is typed is not known.
+    IntoScreen,
 }
 
 /// One agent on its way up.
@@ -253,7 +270,12 @@ impl Watch {
             Situation::Failed { what } => Bad::Blocked { why: what.clone(), hint: None },
             Situation::Limited { what } => Bad::Limited { why: what.clone() },
             Situation::Idle { .. } => return self.judge_idle(look.now),
-            Situation::Busy | Situation::Retrying { .. } | Situation::Unclear => {
+            Situation::Unclear => {
+                self.suspicion = None;
+                let stands = self.rules.asks == Asks::IntoScreen && look.still >= SCREEN_STANDS;
+                return if stands { self.ask() } else { Step::Wait };
+            }
+            Situation::Busy | Situation::Retrying { .. } => {
                 self.suspicion = None;
                 return Step::Wait;
             }
@@ -265,11 +287,18 @@ impl Watch {
     fn judge_idle(&mut self, now: Instant) -> Step {
         self.suspicion = None;
         let since = *self.idle_since.get_or_insert(now);
-        if self.rules.ask_by_paste && !self.asked && now.saturating_duration_since(since) >= STEADY {
-            self.asked = true;
-            return Step::AskStartup;
-        }
-        Step::Wait
+        let stands = now.saturating_duration_since(since) >= STEADY;
+        if self.rules.asks != Asks::ByArgument && stands { self.ask() } else { Step::Wait }
+    }
+
+    fn ask(&mut self) -> Step {
+        if std::mem::replace(&mut self.asked, true) { Step::Wait } else { Step::AskStartup }
+    }
+
+    /// Something came up between the question and its Enter: it is asked once more.
+    pub fn ask_again(&mut self) {
+        self.asked = false;
+        self.idle_since = None;
     }
 
     fn face(&mut self, seen: &SeenDialog, now: Instant) -> Step {

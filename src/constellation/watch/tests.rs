@@ -29,17 +29,22 @@ static ROW: DialogRow = DialogRow {
 struct Way {
     watch: Watch,
     since: Instant,
+    still: Duration,
     beacon: Option<Beacon>,
 }
 
 impl Way {
     fn new(trusted: bool, ask_by_paste: bool) -> Self {
+        Self::asked(trusted, if ask_by_paste { Asks::IntoComposer } else { Asks::ByArgument })
+    }
+
+    fn asked(trusted: bool, asks: Asks) -> Self {
         let allowances =
             Allowances { workdir: "/w".into(), trusted, bypass: false, development_channels: false };
         let (up_wait, prompt_wait) = (Duration::from_secs(90), Duration::from_secs(30));
         let since = clock::monotonic_now();
-        let rules = Rules { up_wait, prompt_wait, allowances, ask_by_paste };
-        Self { watch: Watch::new(rules, since), since, beacon: None }
+        let rules = Rules { up_wait, prompt_wait, allowances, asks };
+        Self { watch: Watch::new(rules, since), since, still: Duration::ZERO, beacon: None }
     }
 
     fn hear(&mut self, kind: ReportKind) {
@@ -53,7 +58,7 @@ impl Way {
 
     fn look(&mut self, ms: u64, screen: Option<&Reading>, pane: PaneSight<'_>) -> Step {
         let now = self.since + Duration::from_millis(ms);
-        self.watch.step(&Look { now, pane, screen, beacon: self.beacon.as_ref() })
+        self.watch.step(&Look { now, pane, screen, still: self.still, beacon: self.beacon.as_ref() })
     }
 
     fn see(&mut self, ms: u64, situation: Situation) -> Step {
@@ -280,6 +285,31 @@ fn a_startup_question_is_pasted_once_into_a_composer_that_stays() {
     assert_eq!(way.see(1399, IDLE), Step::Wait);
     assert_eq!(way.see(1400, IDLE), Step::AskStartup);
     assert_eq!(way.see(5000, IDLE), Step::Wait);
+}
+
+#[test]
+fn a_question_that_was_broken_off_is_asked_again_when_the_composer_stands_again() {
+    let mut way = Way::new(true, true);
+    assert_eq!(way.see(0, IDLE), Step::Wait);
+    assert_eq!(way.see(500, IDLE), Step::AskStartup);
+    way.watch.ask_again();
+    assert_eq!(way.see(600, trust(0)), Step::Wait);
+    assert_eq!(way.see(700, trust(0)), pressed(Key::Enter));
+    assert_eq!(way.see(800, IDLE), Step::Wait);
+    assert_eq!(way.see(1300, IDLE), Step::AskStartup);
+    assert_eq!(way.see(5000, IDLE), Step::Wait);
+}
+
+#[test]
+fn where_no_composer_is_known_the_question_is_pasted_when_the_screen_stands() {
+    let mut way = Way::asked(true, Asks::IntoScreen);
+    assert_eq!(way.see(5000, Situation::Unclear), Step::Wait);
+    way.still = SCREEN_STANDS;
+    assert_eq!(way.see(6000, Situation::Unclear), Step::AskStartup);
+    assert_eq!(way.see(9000, Situation::Unclear), Step::Wait);
+    let mut way = Way::asked(true, Asks::IntoComposer);
+    way.still = SCREEN_STANDS;
+    assert_eq!(way.see(6000, Situation::Unclear), Step::Wait);
 }
 
 /// The whole way of real screens: Claude Code's trust with *No* highlighted, then its first turn.
