@@ -39,6 +39,14 @@ pub enum ProfileError {
         /// What is wrong with it.
         source: Box<regex::Error>,
     },
+    /// What it is asked first would prove it up.
+    #[error(
+        "the startup question of profile {name:?} has a line that is its marker, so that asking would prove it up"
+    )]
+    StartupIsMarker {
+        /// The profile.
+        name: String,
+    },
 }
 
 /// One agent CLI. Placeholders in its arguments: see `profiles`.
@@ -171,6 +179,9 @@ impl Profile {
         if profile.command.is_empty() {
             return Err(ProfileError::NoCommand { name: name.to_owned() });
         }
+        if profile.startup.as_deref().is_some_and(|startup| profile.marker.find(startup).is_some()) {
+            return Err(ProfileError::StartupIsMarker { name: name.to_owned() });
+        }
         Ok(profile)
     }
 
@@ -268,6 +279,7 @@ mod tests {
         let empty = ProfileOverrides::default();
         let of = |base: &str| ProfileOverrides { base: Some(base.into()), ..ProfileOverrides::default() };
         let bad = ProfileOverrides { marker: Some("(".into()), ..command(&["x"]) };
+        let own = ProfileOverrides { startup: Some("say\nsession 1\n".into()), ..command(&["x"]) };
         for (name, overrides, expected) in [
             (
                 "nosuch",
@@ -281,6 +293,11 @@ mod tests {
                 "there is no profile \"other\" (known: claude, codex, gemini, opencode, demo, mine)",
             ),
             ("mine", vec![("mine", bad)], "reading the marker of profile \"mine\""),
+            (
+                "mine",
+                vec![("mine", own)],
+                "the startup question of profile \"mine\" has a line that is its marker, so that asking would prove it up",
+            ),
         ] {
             assert_eq!(resolved(name, &overrides).unwrap_err().to_string(), expected);
         }
