@@ -52,7 +52,7 @@ impl Held {
 impl Stopped {
     /// A process that has stopped itself; `None` while it has not.
     pub fn itself(pid: i32) -> Option<Self> {
-        (state_of(pid) == Some('T')).then_some(Self { pid })
+        (state_of(pid) == Some('T')).then(|| Self { pid })
     }
 
     pub fn pid(&self) -> i32 {

@@ -2,10 +2,12 @@
 
 mod complaint;
 mod errors;
+mod frozen;
 mod kill;
 mod power_cut;
 mod racers;
 
 use crate::sweep::Sweep;
 
-pub const ALL: &[Sweep] = &[kill::RESTART, power_cut::POWER_CUT, racers::RACERS, errors::ERRORS];
+pub const ALL: &[Sweep] =
+    &[kill::RESTART, power_cut::POWER_CUT, racers::RACERS, errors::ERRORS, frozen::FROZEN];
