@@ -3,6 +3,7 @@
 //! A restart reads top to bottom in [`restart`]; [`plan`] and [`watch`] decide without touching anything.
 
 pub mod down;
+mod fallen;
 pub mod handover;
 pub mod means;
 pub mod nudge;

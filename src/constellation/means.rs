@@ -20,13 +20,14 @@ use crate::state::spawned::{Ready, Spawn, Spawned};
 use crate::status::{AgentRecord, AgentState, ReadyBy};
 use crate::tmux::{ServerSettings, Tmux};
 
+use super::fallen;
 use super::plan::{Plan, Sources, Wish};
 use super::preflight::Preflight;
 use super::ready::{Awaited, Settled};
 use super::scene::Scene;
 use super::spawn::Spawner;
 use super::teardown::Teardown;
-use super::trouble::Trouble;
+use super::trouble::{self, Trouble};
 use super::watch::{Asks, Outcome, Rules};
 
 /// What every writing verb is given.
@@ -295,9 +296,18 @@ pub fn agent_record(profile: &str, settled: &Settled) -> AgentRecord {
     }
 }
 
+/// An agent of a record that was up and is gone; `None`: it was not up, or lives.
+pub fn fallen(agent: &AgentRecord, spawned: &Spawned) -> Option<(AgentRecord, Trouble)> {
+    let how = (agent.state == AgentState::Up).then(|| fallen::how(spawned, agent.name)).flatten()?;
+    let trouble = trouble::of_fallen(agent.name, &how);
+    let error = Some(trouble.message.clone());
+    let state = AgentState::Exited;
+    Some((AgentRecord { state, ready_by: None, ready_ms: None, error, ..agent.clone() }, trouble))
+}
+
 /// Why it is not up, with the last line of its screen: a record is read without the screen at hand.
 fn trouble_words(settled: &Settled) -> Option<String> {
-    let trouble = super::trouble::of_settled(settled)?;
+    let trouble = trouble::of_settled(settled)?;
     Some(match settled.screen.last() {
         Some(line) if !trouble.message.contains(line.trim()) => {
             format!("{} (its screen: {})", trouble.message, settled.screen.join(" / "))

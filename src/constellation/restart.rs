@@ -20,10 +20,11 @@ use crate::name::AgentName;
 use crate::process;
 use crate::state::desired::DesiredAgent;
 use crate::state::epochs::{OwnerEpochs, Scope};
+use crate::state::spawned::Spawned;
 use crate::status::{AgentRecord, Beginning, Ending, HandoffState, Phase, Record, Store};
 
 use super::handover::{self, Wanted};
-use super::means::{Means, Progress, Tell, agent_record, note_ready, outcome_word};
+use super::means::{self, Means, Progress, Tell, agent_record, note_ready, outcome_word};
 use super::nudge::{Nudged, Target};
 use super::plan::{self, Extent, Plan};
 use super::preflight;
@@ -305,6 +306,7 @@ impl<'a> Restart<'a> {
         if let Some(nudge) = nudge {
             self.hear_of_nudge(nudge.await.ok(), tell);
         }
+        self.count_fallen(&scene.spawned, &mut missing)?;
         self.finish(&missing, tell)
     }
 
@@ -377,6 +379,21 @@ impl<'a> Restart<'a> {
             .map(|agent| agent.profile.clone())
             .unwrap_or_default();
         self.record.note_agent(agent_record(&profile, settled))?;
+        Ok(())
+    }
+
+    /// Who was up and is gone by now is missing.
+    fn count_fallen(&mut self, spawned: &Spawned, missing: &mut Vec<AgentName>) -> Result<(), Trouble> {
+        let fallen: Vec<_> =
+            self.record.agents().iter().filter_map(|agent| means::fallen(agent, spawned)).collect();
+        for (agent, trouble) in fallen {
+            let name = agent.name;
+            self.record.note_agent(agent)?;
+            if self.is_needed(name) {
+                return Err(trouble);
+            }
+            missing.push(name);
+        }
         Ok(())
     }
 

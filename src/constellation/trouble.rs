@@ -120,6 +120,17 @@ pub fn of_settled(settled: &Settled) -> Option<Trouble> {
     Some(Trouble { exit, message: what, agent: Some(name), screen: settled.screen.clone(), hint: Some(hint) })
 }
 
+/// An agent that was up is gone.
+pub fn of_fallen(name: AgentName, how: &str) -> Trouble {
+    Trouble {
+        exit: Exit::Failed,
+        message: format!("{name} came up and is gone: {how}"),
+        agent: Some(name),
+        screen: Vec::new(),
+        hint: Some("netsky up".to_owned()),
+    }
+}
+
 fn attach_to(name: AgentName) -> String {
     format!("netsky attach {name}")
 }

@@ -15,7 +15,7 @@ use crate::state::spawned::SpawnedPane;
 use crate::status::{AgentRecord, AgentState};
 
 use super::handover;
-use super::means::{Means, Progress, Tell, agent_record, note_ready, outcome_word};
+use super::means::{self, Means, Progress, Tell, agent_record, note_ready, outcome_word};
 use super::plan::{self, Extent, Plan, Present, Wish};
 use super::preflight;
 use super::queue::Queue;
@@ -280,6 +280,12 @@ impl Raising {
             queue.start_more(&spawner, means, scene, &mut rising)?;
         }
         scene.spawned.store(means.home)?;
+        let fallen: Vec<_> =
+            self.records.values().filter_map(|agent| means::fallen(agent, &scene.spawned)).collect();
+        for (agent, trouble) in fallen {
+            self.miss(agent.name, trouble);
+            self.records.insert(agent.name, agent);
+        }
         Ok(())
     }
 
@@ -288,11 +294,15 @@ impl Raising {
             self.records.get(&settled.name).map(|record| record.profile.clone()).unwrap_or_default();
         self.records.insert(settled.name, agent_record(&profile, settled));
         if let Some(trouble) = trouble::of_settled(settled) {
-            self.missing.push(settled.name);
-            // What is wrong with the root is what the reader needs first.
-            if settled.name.is_root() || self.trouble.is_none() {
-                self.trouble = Some(trouble);
-            }
+            self.miss(settled.name, trouble);
+        }
+    }
+
+    fn miss(&mut self, name: AgentName, trouble: Trouble) {
+        self.missing.push(name);
+        // What is wrong with the root is what the reader needs first.
+        if name.is_root() || self.trouble.is_none() {
+            self.trouble = Some(trouble);
         }
     }
 
