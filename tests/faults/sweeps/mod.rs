@@ -6,8 +6,9 @@ mod frozen;
 mod kill;
 mod power_cut;
 mod racers;
+mod tmux;
 
 use crate::sweep::Sweep;
 
 pub const ALL: &[Sweep] =
-    &[kill::RESTART, power_cut::POWER_CUT, racers::RACERS, errors::ERRORS, frozen::FROZEN];
+    &[kill::RESTART, power_cut::POWER_CUT, racers::RACERS, errors::ERRORS, frozen::FROZEN, tmux::TMUX];

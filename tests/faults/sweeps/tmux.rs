@@ -1,0 +1,28 @@
+//! tmux as an enemy: its server dead, out of reach or another's, its program no tmux at all, and what lives beside it.
+
+mod death;
+
+use crate::strace;
+use crate::sweep::{Run, Sweep, Tally};
+
+pub const TMUX: Sweep = Sweep {
+    name: "tmux",
+    promise: "whatever tmux does, a verb ends in time with a named error or recovers; what outlived its pane is ended \
+              before anything new lives, the hand-over is kept, and what is not netsky's is left as it is",
+    red_without: "survivors",
+    obstacle: strace::obstacle,
+    run,
+};
+
+fn run(run: &Run) -> Tally {
+    let parts: [fn(&Run) -> Tally; 1] = [death::run];
+    let mut tally = Tally::default();
+    for part in parts {
+        tally = tally.and(part(run));
+        // Red is red.
+        if run.is_broken() && !tally.findings.is_empty() {
+            break;
+        }
+    }
+    tally
+}

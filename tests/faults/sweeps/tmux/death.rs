@@ -1,0 +1,152 @@
+//! The server killed while netsky stands at one of its calls, under agents that hang-up and TERM do not end and that
+//! leave children outside of their session.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::held::{self, Held};
+use crate::recovery;
+use crate::sampler::Sampler;
+use crate::stand_in::wait_closely;
+use crate::strace::{self, Point};
+use crate::support::{World, tree};
+use crate::sweep::{Finding, Harm, Run, Tally};
+
+const TEXT: &str = "do not lose me";
+
+/// Every third call: each phase has many.
+const EVERY: usize = 3;
+
+/// So many calls at its end are those of a verb that writes down how it ended.
+const LAST_WORDS: usize = 20;
+
+/// The server is killed while a verb stands at a call.
+struct Strike {
+    verb: Verb,
+    point: Point,
+    is_at_the_end: bool,
+}
+
+/// Long beyond every limit.
+const ENDS_WITHIN: Duration = Duration::from_secs(60);
+
+/// What is struck.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    Restart,
+    Up,
+    UpOneMore,
+    Down,
+}
+
+impl Verb {
+    const ALL: [Self; 4] = [Self::Restart, Self::Up, Self::UpOneMore, Self::Down];
+
+    fn words(self) -> &'static [&'static str] {
+        match self {
+            Self::Restart => &["restart", "1", "--handoff", "note.md"],
+            Self::Up => &["up", "1"],
+            Self::UpOneMore => &["up", "2"],
+            Self::Down => &["down"],
+        }
+    }
+}
+
+pub fn run(run: &Run) -> Tally {
+    let points: Vec<Strike> = Verb::ALL.iter().flat_map(|verb| points(run, *verb)).collect();
+    let sampler = Sampler::start();
+    run.points(&points, 40, 4, |strike| attempt(run, strike, &sampler))
+}
+
+fn prepared(run: &Run, verb: Verb) -> (World, PathBuf) {
+    let world = run.world();
+    let netsky = run.netsky();
+    world.configure(&format!(
+        "[constellation]\nagent = \"tough\"\nroot_agent = \"tough\"\n\
+         [tmux]\nread_timeout = \"2s\"\n[restart]\nstop_grace = \"300ms\"\nup_wait = \"20s\"\n\
+         [profile.tough]\nbase = \"demo\"\nmemory = \"1MiB\"\n\
+         command = [{netsky:?}, \"demo-agent\", \"--trusted\", \"--fail\", \"trap\", \"--fail\", \"orphan\"]\n"
+    ));
+    if verb == Verb::Up {
+        // Killed before, so that `up` has something to end.
+        world.netsky(["up", "1"]).run().expect(0);
+        held::kill(world.server_pid().unwrap());
+    } else {
+        world.netsky(["up", "1"]).run().expect(0);
+    }
+    let note = world.write("note.md", TEXT);
+    (world, note)
+}
+
+fn points(run: &Run, verb: Verb) -> Vec<Strike> {
+    let (world, _) = prepared(run, verb);
+    let mut counting = strace::counting(&world, run.netsky());
+    counting.args(verb.words());
+    world.call(counting).run().expect(0);
+    let points = strace::counted(&world);
+    let last = points.len().saturating_sub(LAST_WORDS);
+    let strike = |(number, point)| Strike { verb, point, is_at_the_end: number >= last };
+    points.into_iter().enumerate().step_by(EVERY).map(strike).collect()
+}
+
+fn attempt(run: &Run, strike: &Strike, sampler: &Sampler) -> Vec<Finding> {
+    let Strike { verb, point, .. } = strike;
+    let verb = *verb;
+    let what = format!("{verb:?}: the server killed after {point}");
+    let (world, note) = prepared(run, verb);
+    let trace = world.root().join("trace");
+    let mut command = held::command(&trace, point, run.netsky());
+    command.args(verb.words());
+    let mut child = world.call(command).start();
+    let held = Held::by(&trace, child.id().cast_signed());
+    let mut is_over = false;
+    let stopped = wait_closely(ENDS_WITHIN, &mut || {
+        let stopped = held.look();
+        is_over = is_over || (stopped.is_none() && child.try_wait().unwrap().is_some());
+        (stopped.is_some() || is_over).then_some(stopped)
+    });
+    if let Some(stopped) = stopped.flatten() {
+        if let Some(server) = world.server_pid() {
+            held::kill(server);
+        }
+        drop(stopped);
+    }
+    let ended = wait_closely(ENDS_WITHIN, &mut || child.try_wait().unwrap());
+    if ended.is_none() {
+        child.kill().unwrap();
+    }
+    let output = child.wait_with_output().unwrap();
+    let (code, said) = (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned());
+    let mut found = Vec::new();
+    if ![Some(0), Some(1), Some(3), Some(69)].contains(&code) || said.contains("panicked") {
+        found.push((Harm::Other, format!("{what}: {code:?} {said}")));
+    }
+    if code == Some(0) && verb == Verb::Down && !tree::marked(&world.home).is_empty() {
+        found.push((
+            Harm::FalseSuccess,
+            format!("{what}: down, and there is {:?}", tree::marked(&world.home)),
+        ));
+    }
+    if code == Some(0) && verb != Verb::Down && !strike.is_at_the_end && world.server_pid().is_none() {
+        found.push((Harm::FalseSuccess, format!("{what}: 0, and there is no server: {said}")));
+    }
+    if verb == Verb::Down {
+        let again = world.netsky(["down"]).run();
+        if again.code != 0 || !tree::marked(&world.home).is_empty() {
+            let left = tree::marked(&world.home);
+            found.push((Harm::Other, format!("{what}: then down: {} {left:?} {}", again.code, again.stderr)));
+        }
+        return found;
+    }
+    if verb == Verb::Restart {
+        found.extend(recovery::findings_after_up(&world, &note, TEXT, &what));
+    } else {
+        let again = world.netsky(["up", "1"]).run();
+        if again.code != 0 {
+            found.push((Harm::Other, format!("{what}: then up: {} {}", again.code, again.stderr)));
+        }
+        found.extend(recovery::generations(&world, &what));
+    }
+    found.extend(sampler.findings(&world.home, &what));
+    found
+}
