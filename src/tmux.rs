@@ -8,6 +8,7 @@
 mod answer;
 mod attach;
 mod batch;
+mod bond;
 mod client;
 mod control;
 mod expected;

@@ -143,7 +143,7 @@ impl From<&NoAnswer> for Exit {
             | NoAnswer::Program { .. }
             | NoAnswer::TooOld { .. }
             | NoAnswer::StillRunning { .. } => Self::Unavailable,
-            NoAnswer::ForeignServer { .. } => Self::Configuration,
+            NoAnswer::ForeignServer { .. } | NoAnswer::OtherServer { .. } => Self::Configuration,
             NoAnswer::Refused { refusal, .. } => match refusal.kind {
                 RefusalKind::SocketPathTooLong | RefusalKind::AccessDenied => Self::Configuration,
                 RefusalKind::NoServer | RefusalKind::ServerExited | RefusalKind::VersionMismatch => {
@@ -165,6 +165,7 @@ fn tmux_hint(error: &NoAnswer) -> Option<&'static str> {
         NoAnswer::Program { source, .. } if source.source.kind() == std::io::ErrorKind::NotFound => {
             Some(INSTALL_TMUX)
         }
+        NoAnswer::OtherServer { .. } => Some("netsky status   # it tells what to do about the other server"),
         NoAnswer::ForeignServer { .. } => {
             Some("give this constellation a server of its own: in config.toml, [tmux] without socket")
         }

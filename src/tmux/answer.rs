@@ -90,6 +90,18 @@ pub enum NoAnswer {
         /// The home it carries; `None`: none.
         owner: Option<PathBuf>,
     },
+    /// Another server answers than the one that was looked at; nothing was done in it.
+    #[error(
+        "{doing}: another tmux server (process {other}) has taken the place of the one that is meant (process {own})"
+    )]
+    OtherServer {
+        /// What was being done.
+        doing: String,
+        /// The one that answers.
+        other: i32,
+        /// The one that is meant.
+        own: i32,
+    },
     /// A server that should be gone still runs and does not answer; a second one is never started.
     #[error("the old tmux server (pid {pid}) neither answers nor ended within {}", text::duration(*limit))]
     StillRunning {
@@ -109,6 +121,11 @@ impl NoAnswer {
     /// Whether tmux refused in this way.
     pub fn is_refusal(&self, kind: RefusalKind) -> bool {
         matches!(self, Self::Refused { refusal, .. } if refusal.kind == kind)
+    }
+
+    /// Whether another server has taken the place of the one that is meant.
+    pub fn is_other_server(&self) -> bool {
+        matches!(self, Self::OtherServer { .. })
     }
 
     /// Whether there is no server.

@@ -19,6 +19,7 @@ use crate::failpoint::{self, Step};
 use crate::id::RestartId;
 use crate::process::{self, ProcessId, Signal};
 
+use super::bond::{self, Bond};
 use super::quote::{NulInArgument, unglobbed};
 use super::request::Request;
 
@@ -95,14 +96,14 @@ pub(super) enum LayError {
 
 impl LaidOut {
     /// Writes the groups into a directory of their own below `run_dir`.
-    pub(super) fn lay(batch: &Batch, run_dir: &Path, nonce: &str) -> Result<Self, LayError> {
+    pub(super) fn lay(batch: &Batch, run_dir: &Path, nonce: &str, bond: &Bond) -> Result<Self, LayError> {
         let contents = batch.contents(nonce).map_err(LayError::Argument)?;
         let dir = tempfile::Builder::new()
             .prefix(&own_prefix())
             .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in(run_dir)
             .map_err(LayError::Io)?;
-        let mut input = Vec::new();
+        let mut input = bond::question(nonce).line().map_err(LayError::Argument)?;
         for (number, content) in contents.iter().enumerate() {
             let name = format!("g{number:05}");
             write_private(&dir.path().join(&name), content).map_err(LayError::Io)?;
@@ -112,7 +113,7 @@ impl LaidOut {
             let source = Request::from(SourceFile::new().build()).arguments([whole]);
             match failpoint::leaves_out(Step::Fence) {
                 true => input.extend(content),
-                false => input.extend(source.line().map_err(LayError::Argument)?),
+                false => input.extend(bond.guarded(&source).map_err(LayError::Argument)?),
             }
         }
         for (name, bytes) in &batch.files {
@@ -222,11 +223,11 @@ mod tests {
     fn what_is_laid_out_is_private_and_gone_when_dropped() {
         let run = tempfile::tempdir().unwrap();
         let batch = Batch::of((0..9).map(|_| bundle(1))).with_file("text", b"hello".to_vec());
-        let laid = LaidOut::lay(&batch, run.path(), "N").unwrap();
+        let laid = LaidOut::lay(&batch, run.path(), "N", &Bond::default()).unwrap();
         let input = String::from_utf8(laid.input.clone()).unwrap();
         let dir = laid.dir().display();
-        let groups = format!("\"source-file\" \"{dir}/g00000\"\n\"source-file\" \"{dir}/g00001\"\n");
-        assert!(input.starts_with(&groups), "{input}");
+        let groups = format!("\n\"source-file\" \"{dir}/g00000\"\n\"source-file\" \"{dir}/g00001\"\n");
+        assert!(input.contains(&groups), "{input}");
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(laid.dir()), 0o700);
         assert_eq!(mode(&laid.dir().join("g00001")), 0o600);

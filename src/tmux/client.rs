@@ -1,7 +1,8 @@
 //! The client: how a tmux program is run, once a conversation, and when it is run no more.
 //!
 //! It is never attached, never starts a server (`-N`) and sees none of the caller's `TMUX`. The first answer that
-//! comes too late shuts the value: whatever is asked of it afterwards is unknown at once and nothing is sent.
+//! comes too late shuts the value: whatever is asked of it afterwards is unknown at once and nothing is sent. The first
+//! server that answers is the only one that is spoken to.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -16,6 +17,7 @@ use crate::process::{Job, Outcome};
 
 use super::answer::{self, Answer, NoAnswer, Said};
 use super::batch::{self, Batch, LaidOut, LayError};
+use super::bond::{self, Bond};
 use super::expected::Expected;
 use super::request::Request;
 use super::version::Version;
@@ -59,6 +61,7 @@ pub struct Tmux {
     pub(super) environment: BTreeMap<OsString, OsString>,
     pub(super) late: Arc<OnceLock<Duration>>,
     pub(super) expected: Expected,
+    pub(super) bond: Bond,
 }
 
 /// What was asked, request by request.
@@ -83,13 +86,18 @@ impl Tmux {
             .filter_map(|name| environment.get_key_value(OsStr::new(name)))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
-        let (late, expected) = (Arc::default(), Expected::default());
-        Self { program, socket, limits, run_dir, environment, late, expected }
+        let (late, expected, bond) = (Arc::default(), Expected::default(), Bond::default());
+        Self { program, socket, limits, run_dir, environment, late, expected, bond }
     }
 
-    /// The same server for another command: what was late before is forgotten.
+    /// The same socket for another command: what was late before and who answered is forgotten.
     #[must_use]
     pub fn afresh(&self) -> Self {
+        Self { bond: Bond::default(), ..self.patient() }
+    }
+
+    /// The same server, with what was late before forgotten.
+    pub(super) fn patient(&self) -> Self {
         Self { late: Arc::default(), ..self.clone() }
     }
 
@@ -182,7 +190,7 @@ impl Tmux {
     fn ask_for(&self, doing: &str, requests: &[Request], cap: usize, judge: Judge) -> Answer<Asked> {
         let argument = |source| NoAnswer::Argument { doing: doing.to_owned(), source };
         let nonce = nonce();
-        let mut input = Vec::new();
+        let mut input = bond::question(&nonce).line().map_err(argument)?;
         for (number, request) in requests.iter().enumerate() {
             input.extend(Request::milestone(&format!("{nonce} {number}")).line().map_err(argument)?);
             input.extend(request.line().map_err(argument)?);
@@ -193,6 +201,7 @@ impl Tmux {
             let job = self.conversation(limit, input.clone(), Path::new("/")).cap(cap);
             self.hold(doing, limit, job, &nonce, judge)
         })?;
+        self.bond.check_answer(doing, &said.stdout, &nonce)?;
         let sections = answer::sections(&said, &nonce, requests.len());
         Ok(Asked { sections, complaints: said.complaints })
     }
@@ -204,7 +213,7 @@ impl Tmux {
     pub(super) fn carry_out(&self, doing: &str, limit: Duration, batch: &Batch) -> Answer<Said> {
         self.open(doing)?;
         let nonce = nonce();
-        let laid = LaidOut::lay(batch, &self.run_dir, &nonce).map_err(|error| match error {
+        let laid = LaidOut::lay(batch, &self.run_dir, &nonce, &self.bond).map_err(|error| match error {
             LayError::Argument(source) => NoAnswer::Argument { doing: doing.to_owned(), source },
             LayError::Io(source) => {
                 NoAnswer::Unwritable { doing: doing.to_owned(), path: self.run_dir.clone(), source }
@@ -214,6 +223,7 @@ impl Tmux {
             let job = self.conversation(limit, laid.input.clone(), laid.dir()).cap(ANSWER_CAP);
             self.hold(doing, limit, job, &nonce, answer::judge)
         })?;
+        self.bond.check_answer(doing, &said.stdout, &nonce)?;
         let reached = answer::sections(&said, &nonce, batch.len());
         match reached.iter().position(Option::is_none) {
             None => Ok(said),

@@ -18,7 +18,8 @@ use crate::clock::Deadline;
 use crate::process::{JobError, start_conversation};
 
 use super::answer::{Answer, NoAnswer, Refusal, RefusalKind};
-use super::client::Tmux;
+use super::bond;
+use super::client::{Tmux, nonce};
 use super::pane::{Screen, capture_request, trimmed};
 use super::request::Request;
 use super::snapshot::{PaneRow, list_panes, read_panes};
@@ -89,7 +90,10 @@ impl Conversation {
         };
         let limit = tmux.limits.read;
         match timeout_at(Deadline::after(limit).at().into(), conversation.attached()).await {
-            Ok(Some(Ok(()))) => Ok(conversation),
+            Ok(Some(Ok(()))) => {
+                conversation.check_server(DOING).await?;
+                Ok(conversation)
+            }
             Ok(Some(Err(refusal))) => Err(NoAnswer::Refused { doing: DOING.to_owned(), refusal }),
             Ok(None) => Err(over(DOING)),
             Err(_) => {
@@ -106,6 +110,17 @@ impl Conversation {
             self.read().await;
         }
         self.attached.clone()
+    }
+
+    /// A session of that id may be another server's.
+    async fn check_server(&mut self, doing: &str) -> Answer<()> {
+        let nonce = nonce();
+        let answers = self.request(doing, &[bond::question(&nonce)]).await?;
+        match answers.first() {
+            Some(block) if block.is_ok => self.tmux.bond.check_answer(doing, &block.body, &nonce),
+            Some(block) => Err(NoAnswer::Refused { doing: doing.to_owned(), refusal: refusal(block) }),
+            None => Err(over(doing)),
+        }
     }
 
     /// Lists all panes.

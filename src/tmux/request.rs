@@ -2,6 +2,7 @@
 //! UTF-8, such as paths).
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 
 use tmux_interface::{DisplayMessage, TmuxCommand};
 
@@ -44,6 +45,13 @@ impl Request {
     /// The name and the arguments.
     pub(super) fn words(&self) -> &[OsString] {
         &self.words
+    }
+
+    /// As the argument of another one.
+    pub(super) fn as_argument(&self) -> Result<OsString, NulInArgument> {
+        let mut line = self.line()?;
+        line.pop();
+        Ok(OsString::from_vec(line))
     }
 
     /// As one source line.

@@ -19,7 +19,6 @@ use crate::process::{self, ProcessId, Signal};
 use super::answer::{Answer, NoAnswer, Refusal, RefusalKind};
 use super::batch::Batch;
 use super::client::{Tmux, nonce};
-use super::quote::NulInArgument;
 use super::request::Request;
 use super::snapshot::ServerFacts;
 
@@ -99,6 +98,7 @@ impl Tmux {
             return self.ours(facts, Standing::Revived, settings);
         }
         let facts = self.launch(settings)?;
+        self.bond.renew(facts.pid);
         let mut started = self.ours(facts, Standing::Fresh, settings)?;
         started.complaints = self.read_extra_conf(settings);
         Ok(started)
@@ -117,7 +117,7 @@ impl Tmux {
         let keep = Request::milestone(&kept);
         let argument = |source| NoAnswer::Argument { doing: doing.clone(), source };
         let request = Request::from(IfShell::new().not_execute().shell_command(condition).build())
-            .arguments([line_of(&kill).map_err(argument)?, line_of(&keep).map_err(argument)?]);
+            .arguments([kill.as_argument().map_err(argument)?, keep.as_argument().map_err(argument)?]);
         let was_told = match self.carry_out(&doing, self.limits.write, &Batch::of([vec![request]])) {
             Ok(said) if contains_line(&said.stdout, &kept) => return Ok(false),
             // A server that ends does not say so: its process does.
@@ -136,7 +136,10 @@ impl Tmux {
             }
         }
         match gone_within(server, self.limits.write) {
-            true => Ok(true),
+            true => {
+                self.bond.loosen();
+                Ok(true)
+            }
             false => Err(NoAnswer::StillRunning { pid: server.pid, limit: self.limits.write }),
         }
     }
@@ -173,14 +176,6 @@ impl Tmux {
             false => Err(NoAnswer::StillRunning { pid: previous.pid, limit: self.limits.write }),
         }
     }
-}
-
-/// A command as the argument of another one.
-fn line_of(request: &Request) -> Result<OsString, NulInArgument> {
-    use std::os::unix::ffi::OsStringExt;
-    let mut line = request.line()?;
-    line.pop();
-    Ok(OsString::from_vec(line))
 }
 
 fn contains_line(stdout: &[u8], line: &str) -> bool {

@@ -97,7 +97,7 @@ impl Tmux {
         let Some(path) = &settings.extra_conf else { return Vec::new() };
         let source = Request::from(SourceFile::new().build()).arguments([unglobbed(path)]);
         let doing = format!("reading {}", path.display());
-        match self.afresh().carry_out(&doing, self.limits.write, &Batch::of([vec![source]])) {
+        match self.patient().carry_out(&doing, self.limits.write, &Batch::of([vec![source]])) {
             Ok(said) => {
                 // Errors of parsing come as output.
                 let printed = String::from_utf8_lossy(&said.stdout).into_owned();
