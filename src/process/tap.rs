@@ -8,11 +8,12 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::clock::Deadline;
+
+use super::beside;
 
 /// Read at once.
 const CHUNK: usize = 64 << 10;
@@ -53,7 +54,7 @@ impl Tap {
         let Some(pipe) = pipe else { return Ok(Self { shared: None, ended }) };
         let shared = Shared::of(pipe.into(), cap)?;
         let its = Arc::clone(&shared);
-        thread::Builder::new().spawn(move || {
+        beside(move || {
             its.empty();
             drop::<mpsc::Sender<()>>(ending);
         })?;
@@ -134,7 +135,7 @@ mod tests {
     fn a_pipe_that_is_filled_for_ever_is_left() {
         let (pipe, writer) = rustix::pipe::pipe().unwrap();
         let tap = Tap::open(Some(pipe), 10).unwrap();
-        thread::spawn(move || while rustix::io::write(&writer, &[b'x'; 4096]).is_ok() {});
+        drop(beside(move || while rustix::io::write(&writer, &[b'x'; 4096]).is_ok() {}).unwrap());
         let (bytes, is_capped) = tap.close(Deadline::after(Duration::from_millis(50)));
         assert_eq!((bytes.as_slice(), is_capped), (&b"xxxxxxxxxx"[..], true));
     }

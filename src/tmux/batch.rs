@@ -241,7 +241,7 @@ mod tests {
         use crate::tmux::test_server::{LONG, TestServer, eventually};
         let server = TestServer::start();
         let run = server.dir().join("run");
-        let own = LaidOut::lay(&Batch::of([bundle(1)]), &run, "N").unwrap();
+        let own = LaidOut::lay(&Batch::of([bundle(1)]), &run, "N", &Bond::default()).unwrap();
         // Process 1 did not begin then.
         let dir = run.join(format!("{PREFIX}{}-1.1-abc", RestartId::fresh()));
         fs::create_dir(&dir).unwrap();
@@ -255,10 +255,10 @@ mod tests {
             .environment(server.tmux.environment())
             .dir(&dir)
             .input("source-file g00000\nsource-file g00001\n");
-        let client = std::thread::spawn(move || client.run());
+        let client = process::beside(move || client.run()).unwrap();
         eventually("the first group", || begun.exists().then_some(()));
         assert_eq!(take_back(&run).unwrap(), 1);
-        client.join().unwrap().unwrap();
+        client.blocking_recv().unwrap().unwrap();
         assert!(!dir.exists() && own.dir().exists());
         assert_eq!(take_back(&run).unwrap(), 0);
         let age = || begun.metadata().unwrap().modified().unwrap().elapsed().unwrap();
