@@ -90,7 +90,7 @@ fn serve(call: &Call) -> Option<String> {
     match call.answer(&report) {
         Err(why) => Some(why),
         Ok(context) if context.text.is_empty() => None,
-        Ok(context) => match output::handed_over(context.text.as_bytes()) {
+        Ok(context) => match output::shown(&context.text) {
             Ok(()) => call.printed(&context).err(),
             Err(error) => Some(error.message()),
         },

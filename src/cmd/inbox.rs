@@ -164,7 +164,7 @@ fn next(home: &Home, inbox: &Inbox, caller: &Caller) -> Result<Exit, CommandErro
         agent: (caller.agent(home) != Some(agent)).then_some(agent),
         marks_itself: terms.is_some() && reports(home, agent, reader),
     };
-    output::handed_over(words.printed(&reading, more, &Nonce::fresh()).as_bytes())?;
+    output::shown(&words.printed(&reading, more, &Nonce::fresh()))?;
     // After the printing: a crash in between prints it again and loses nothing.
     inbox.printed(&reading, reader, clock::utc_now()).map_err(failed(doing()))?;
     Ok(Exit::Done)

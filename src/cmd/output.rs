@@ -15,29 +15,34 @@ use super::error::CommandError;
 /// # Errors
 /// Standard output is closed or full. A reader that left (`EPIPE`) is not an error: it had what it wanted.
 pub(super) fn data(bytes: &[u8]) -> Result<(), CommandError> {
-    let failed = |error| CommandError::failed("writing to standard output").because(error);
-    Standard::Output.was_open().map_err(failed)?;
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(failed(error)),
-        Ok(()) | Err(_) => Ok(()),
+    match write(bytes) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(failed),
     }
+}
+
+/// Writes what counts as shown from then on.
+///
+/// # Errors
+/// Standard output is closed or full, or its reader has left: who left has seen nothing.
+pub(super) fn shown(text: &str) -> Result<(), CommandError> {
+    write(text.as_bytes()).map_err(failed)
+}
+
+fn write(bytes: &[u8]) -> io::Result<()> {
+    Standard::Output.was_open()?;
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush())
+}
+
+fn failed(error: io::Error) -> CommandError {
+    CommandError::failed("writing to standard output").because(error)
 }
 
 /// Writes text; a newline ends it.
 pub(super) fn text(text: &str) -> Result<(), CommandError> {
     data(text.as_bytes())?;
     if text.is_empty() || text.ends_with('\n') { Ok(()) } else { data(b"\n") }
-}
-
-/// Writes data that counts as read once it is written: here a reader that left is an error too.
-///
-/// # Errors
-/// Standard output is closed or full, or nobody reads it any more.
-pub(super) fn handed_over(bytes: &[u8]) -> Result<(), CommandError> {
-    let mut stdout = io::stdout().lock();
-    let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
-    written.map_err(|error| CommandError::failed("writing to standard output").because(error))
 }
 
 /// Writes one JSON document, in which nothing speaks to a terminal.
