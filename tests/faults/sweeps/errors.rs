@@ -4,20 +4,16 @@
 //! one recovery run makes everything right. Interrupted calls (EINTR) must not be noticed at all, so many of them are
 //! struck in each run.
 
-mod places;
-mod running;
 mod shots;
-mod still;
-mod verbs;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use shots::{Shot, Traced};
-use verbs::Verb;
 
 use super::complaint;
+use super::verbs::{self, Verb, places};
 use crate::strace;
 use crate::support::World;
 use crate::support::world::Ran;
@@ -120,7 +116,7 @@ impl Campaign<'_> {
     fn attempt(&self, Attempt { verb, shot }: &Attempt) -> Vec<Finding> {
         let world = self.world(verb);
         let ran = self.called(verb, &world, &shot.options());
-        let struck = shots::struck(&world);
+        let struck = places::struck(&world);
         let Some(first) = struck.first() else {
             self.leave(verb, world);
             return Vec::new();

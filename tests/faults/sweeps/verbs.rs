@@ -1,10 +1,15 @@
 //! The verbs that are tried: where each begins, what it is called with, and what must be so when it has ended.
 
+pub mod places;
+pub mod running;
+mod still;
+
 use std::ffi::OsString;
 
-use super::places::Place;
-use super::running::{DELIVER, DETACH, DOWN, RESTART, SEND, STATUS, UP};
-use super::still::{DONE, HOOK, INIT, NEXT, SHOW, TRUST, WRITE};
+use places::Place;
+pub use running::{DELIVER, DETACH, DOWN, RESTART, SEND, STATUS, UP};
+pub use still::{DONE, HISTORY, HOOK, INIT, LIST, NEXT, SHOW, TRUST, WRITE};
+
 use crate::support::World;
 use crate::support::world::Ran;
 use crate::sweep::Finding;
@@ -17,6 +22,10 @@ pub struct Verb {
     pub follow: bool,
     /// Whether calls that only look are struck too.
     pub reads: bool,
+    /// Whether standard output is what it is called for.
+    pub prints: bool,
+    /// Whether it changes nothing.
+    pub only_looks: bool,
     pub begin: fn(&World),
     pub arguments: fn(&World) -> Vec<OsString>,
     pub stdin: &'static str,
@@ -30,5 +39,7 @@ pub struct Verb {
 pub const UNTOUCHED: &str = "untouched";
 
 /// In the order in which they are tried: a build that does not heed errors is found out by the first.
-pub const ALL: &[Verb] =
-    &[DELIVER, RESTART, DETACH, SEND, UP, DOWN, NEXT, DONE, HOOK, WRITE, TRUST, SHOW, INIT, STATUS];
+pub const ALL: &[Verb] = &[
+    DELIVER, RESTART, DETACH, SEND, UP, DOWN, NEXT, DONE, HOOK, WRITE, TRUST, SHOW, INIT, STATUS, HISTORY,
+    LIST,
+];

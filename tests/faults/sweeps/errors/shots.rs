@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::super::verbs::places::is_beyond;
 use crate::support::World;
 
 /// Errors by call: those of calls that outlive the process, which are counted, and of others. Each call of a run gets
@@ -177,19 +178,4 @@ impl Traced {
         let from = INTERRUPTIBLE.iter().map(|call| ((*call).to_owned(), self.begun(call) + first)).collect();
         Shot::Interruption { from }
     }
-}
-
-/// What cannot fail so: the table of processes, and the counters with which a runtime wakes itself.
-fn is_beyond(about: &str) -> bool {
-    about.contains("/proc/") || about.contains("[eventfd]")
-}
-
-/// The calls that were struck in the last run.
-pub fn struck(world: &World) -> Vec<String> {
-    let trace = std::fs::read_to_string(world.root().join("trace")).unwrap_or_default();
-    trace.lines().filter(|line| line.contains("(INJECTED)") && !is_beyond(line)).map(shortened).collect()
-}
-
-fn shortened(line: &str) -> String {
-    line.chars().take(150).collect()
 }

@@ -162,3 +162,15 @@ pub fn unmarked(_: &World) -> Vec<(&'static str, String)> {
 pub fn lie(what: &str, why: &str) -> Vec<Finding> {
     vec![(Harm::FalseSuccess, format!("{what}: {why}"))]
 }
+
+/// The calls that strace has struck in the last run.
+pub fn struck(world: &World) -> Vec<String> {
+    let trace = fs::read_to_string(world.root().join("trace")).unwrap_or_default();
+    let struck = trace.lines().filter(|line| line.contains("(INJECTED)") && !is_beyond(line));
+    struck.map(|line| line.chars().take(150).collect()).collect()
+}
+
+/// What cannot fail: the table of processes, and the counters with which a runtime wakes itself.
+pub fn is_beyond(call: &str) -> bool {
+    call.contains("/proc/") || call.contains("[eventfd]")
+}

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::Verb;
 use super::places::*;
-use super::verbs::Verb;
 use crate::recovery;
 use crate::support::world::{self, Ran};
 use crate::support::{World, tree};
@@ -18,6 +18,8 @@ pub const DELIVER: Verb = Verb {
     place: Place::Running,
     follow: false,
     reads: true,
+    prints: true,
+    only_looks: false,
     begin: begin_with_note,
     arguments: |world| words(&["handoff", "deliver"], &note(world)),
     stdin: "",
@@ -30,6 +32,7 @@ pub const DELIVER: Verb = Verb {
 
 pub const RESTART: Verb = Verb {
     name: "restart",
+    prints: false,
     arguments: |world| words(&["restart", "1", "--handoff"], &note(world)),
     judge: restarted,
     ..DELIVER
@@ -66,6 +69,7 @@ pub const SEND: Verb = Verb {
 
 pub const STATUS: Verb = Verb {
     name: "status",
+    only_looks: true,
     begin: wipe,
     arguments: |_| ["status", "--json"].map(OsString::from).into(),
     judge: |_, ran, what| {
@@ -92,6 +96,7 @@ const LEFT: &str = "01JD0Q7M3ZJ4V5W6X7Y8Z9A0BC";
 
 pub const UP: Verb = Verb {
     name: "up",
+    prints: false,
     reads: false,
     begin: |world| {
         wipe(world);
@@ -115,6 +120,7 @@ pub const UP: Verb = Verb {
 
 pub const DOWN: Verb = Verb {
     name: "down",
+    prints: false,
     reads: false,
     begin: wipe,
     arguments: |_| vec!["down".into()],

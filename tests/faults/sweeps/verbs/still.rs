@@ -2,13 +2,13 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
 
 use super::places::*;
 use super::running::DELIVER;
-use super::shots;
-use super::verbs::{UNTOUCHED, Verb};
+use super::{UNTOUCHED, Verb};
 use crate::recovery;
 use crate::support::World;
 use crate::support::world::{Ran, files};
@@ -39,6 +39,7 @@ pub const NEXT: Verb = Verb {
 
 pub const DONE: Verb = Verb {
     name: "inbox done",
+    prints: false,
     arguments: |world| {
         let id = envelope_id(world);
         ["inbox".to_owned(), "done".to_owned(), id].map(OsString::from).into()
@@ -74,6 +75,7 @@ pub const HOOK: Verb = Verb {
 
 pub const WRITE: Verb = Verb {
     name: "handoff write",
+    prints: false,
     begin: |world| {
         begin_with_note(world);
         for file in files(&world.home.join("handoff/draft")) {
@@ -106,6 +108,7 @@ pub const WRITE: Verb = Verb {
 
 pub const TRUST: Verb = Verb {
     name: "trust",
+    prints: false,
     begin: |world| fs::write(world.home.join("config.toml"), CONFIG).unwrap(),
     arguments: |world| words(&["trust"], &world.work),
     judge: |world, ran, what| {
@@ -143,6 +146,7 @@ pub const SHOW: Verb = Verb {
 
 pub const INIT: Verb = Verb {
     name: "init",
+    prints: false,
     place: Place::Bare,
     begin: |world| {
         if world.home.exists() {
@@ -169,6 +173,39 @@ pub const INIT: Verb = Verb {
 };
 
 /// No agent is ever failed, what it is told is not counted before it is told, and what went wrong is in the log.
+pub const HISTORY: Verb = Verb {
+    name: "history",
+    prints: true,
+    only_looks: true,
+    begin: |world| {
+        wipe(world);
+        let dir = world.home.join("state/restart-status");
+        let file = dir.join(format!("20261120T190000Z-{RECORDED}.json"));
+        fs::write(&file, RECORD).unwrap();
+        fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
+    },
+    arguments: |_| ["history", "--json"].map(OsString::from).into(),
+    judge: |_, ran, what| {
+        if ran.code == 0 && !ran.stdout.contains(RECORDED) { lie(what, &ran.stdout) } else { Vec::new() }
+    },
+    ..NEXT
+};
+
+pub const LIST: Verb = Verb {
+    name: "handoff list",
+    begin: begin_with_mail,
+    arguments: |_| ["handoff", "list", "--json"].map(OsString::from).into(),
+    judge: |world, ran, what| {
+        let is_listed = ran.stdout.contains(&envelope_id(world));
+        if ran.code == 0 && !is_listed { lie(what, &ran.stdout) } else { Vec::new() }
+    },
+    ..HISTORY
+};
+
+/// A restart of another day.
+const RECORD: &str = include_str!("../../../formats/v1/restart-record-complete.json");
+const RECORDED: &str = "01KAGPQWR0F4XZV3N6M8T2J5CA";
+
 fn hooked(world: &World, ran: &Ran, what: &str) -> Vec<Finding> {
     let mut found = Vec::new();
     if ran.code != 0 {
@@ -187,7 +224,7 @@ fn hooked(world: &World, ran: &Ran, what: &str) -> Vec<Finding> {
     let is_whole = event.is_some() && printed && world.envelopes()[1].len() == 1;
     // Where more than one thread was struck, the log may have been.
     let is_explained = (is_logged || is_said) && what != UNTOUCHED;
-    if !is_whole && !is_explained && shots::struck(world).len() < 2 {
+    if !is_whole && !is_explained && struck(world).len() < 2 {
         found.extend(lie(what, &format!("something failed and nothing says so: {ran:?}")));
     }
     found
