@@ -2,8 +2,9 @@
 //!
 //! Every write is a temporary file in the same directory, fsync, rename (or link), fsync of the directory. After a
 //! kill or a power cut a file is the old one or the new one, whole. Temporary names never end in `.json` and carry
-//! the time they were made in their name, so that debris is recognised by name. Names and formats are the callers'.
+//! the time and the process that made them, so that debris is recognised by name. Names and formats are the callers'.
 
+mod debris;
 mod volatile;
 
 use std::ffi::OsString;
@@ -12,13 +13,13 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::failpoint::{self, Step};
 use crate::id::RestartId;
 
+pub use debris::{is_debris, momentary_name, sweep_debris};
 pub use volatile::{rewrite_volatile, write_volatile};
 
 /// What begins the name of every temporary file.
@@ -371,24 +372,6 @@ fn entries_of(dir: &Path) -> io::Result<Vec<OsString>> {
     }
 }
 
-/// Removes temporaries in `dir` that a killed process left more than an hour before `now`; returns how many.
-pub fn sweep_debris(dir: &Path, now: DateTime<Utc>) -> Result<usize> {
-    let oldest_kept = now.timestamp_millis().saturating_sub(3_600_000);
-    let mut removed = 0;
-    for name in entries_of(dir).map_err(failed("listing", dir))? {
-        let made_at = name.to_str().and_then(temporary_made_at);
-        if made_at.is_some_and(|ms| i64::try_from(ms).is_ok_and(|ms| ms < oldest_kept)) {
-            removed += usize::from(remove(&dir.join(name))?);
-        }
-    }
-    Ok(removed)
-}
-
-fn temporary_made_at(name: &str) -> Option<u64> {
-    let id = name.strip_prefix(TEMPORARY_PREFIX)?.get(..26)?;
-    id.parse::<RestartId>().ok().map(RestartId::made_at_ms)
-}
-
 /// The directory of a file.
 pub fn parent_of(path: &Path) -> &Path {
     match path.parent() {
@@ -399,7 +382,7 @@ pub fn parent_of(path: &Path) -> &Path {
 
 fn temporary_beside(path: &Path) -> Result<tempfile::NamedTempFile> {
     tempfile::Builder::new()
-        .prefix(&format!("{TEMPORARY_PREFIX}{}-", RestartId::fresh()))
+        .prefix(&debris::momentary_name(TEMPORARY_PREFIX))
         .tempfile_in(parent_of(path))
         .map_err(failed("making a temporary file for", path))
 }
@@ -469,18 +452,5 @@ mod tests {
         }
         assert_eq!(read(&real, 10).unwrap().unwrap(), b"x");
         assert!(read(&real, 0).is_err());
-    }
-
-    #[test]
-    fn only_old_temporaries_are_debris() {
-        let dir = tempfile::tempdir().unwrap();
-        let young = dir.path().join(format!("{TEMPORARY_PREFIX}{}-x", RestartId::fresh()));
-        let old = dir.path().join(format!("{TEMPORARY_PREFIX}01ARZ3NDEKTSV4RRFFQ69G5FAV-x"));
-        let foreign = dir.path().join("keep.json");
-        for path in [&young, &old, &foreign] {
-            append_line(path, "x").unwrap();
-        }
-        assert_eq!(sweep_debris(dir.path(), crate::clock::utc_now()).unwrap(), 1);
-        assert!(young.exists() && foreign.exists() && !old.exists());
     }
 }

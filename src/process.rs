@@ -17,7 +17,7 @@ pub use beside::beside;
 pub use bounded::{Job, JobError, Outcome, Output};
 pub use census::{Mark, Marked, ancestors, dir_of, marked, name_of, parent_of, working_in};
 pub use descriptors::{Standard, keep_foreign_descriptors_back, room_for};
-pub use identity::{ProcessId, Signal, boot_id};
+pub use identity::{NoProcess, ProcessId, Signal, boot_id};
 pub use interrupts::{Interrupts, survive_full_files};
 pub use launch::{
     LaunchError, Replacement, become_program, die_first, find_program, replace_self, spawn_detached,

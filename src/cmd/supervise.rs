@@ -140,7 +140,7 @@ fn start(
         settings: settings_of(caller),
     };
     // By the name of a temporary: what a killed caller leaves is swept as one.
-    let path = home.run().join(format!("{}{}-order", persist::TEMPORARY_PREFIX, RestartId::fresh()));
+    let path = home.run().join(format!("{}order", persist::momentary_name(persist::TEMPORARY_PREFIX)));
     persist::store(&path, &file)?;
     let stdin = lock.lend().map_err(|error| Trouble::system("lending the lock", &error))?;
     let arguments: Vec<OsString> = vec!["supervise".into(), path.clone().into()];

@@ -233,7 +233,7 @@ pub(super) fn announce(
     now: DateTime<Utc>,
 ) -> Result<Claim> {
     // As precise as the file, so that the claim in hand is the claim on disk.
-    let record = ClaimRecord::new(to, generation, now.trunc_subsecs(3), origin);
+    let record = ClaimRecord::new(to, generation, now.trunc_subsecs(3), origin).ours();
     loop {
         let name = EnvelopeName { id: next_id(home)?, from };
         if record.publish(home, name)? == Published::New {

@@ -14,6 +14,7 @@ use crate::failpoint::{self, Step as Left};
 use crate::name::AgentName;
 use crate::paths::Home;
 use crate::persist::{self, MovedAside, Published};
+use crate::process::ProcessId;
 
 /// A claim that was delivered.
 #[derive(Debug)]
@@ -111,11 +112,16 @@ pub fn replay(home: &Home, may_deliver: &mut dyn FnMut(&Claim) -> bool) -> Resul
 /// Removes what killed processes left more than an hour ago: temporaries, and records whose claim never came.
 /// Returns how many.
 pub fn sweep(home: &Home, now: DateTime<Utc>) -> Result<usize> {
+    sweep_beside(home, now, ProcessId::is_alive)
+}
+
+/// [`sweep`] beside those claimants that live.
+fn sweep_beside(home: &Home, now: DateTime<Utc>, is_alive: fn(ProcessId) -> bool) -> Result<usize> {
     let mut dirs = vec![home.claims(), home.archive(), super::draft::dir(home)];
     for agent in Inbox::agents(home)? {
         dirs.extend(Inbox::of(home, agent).dirs());
     }
-    let mut removed = orphaned_records(home, now)?;
+    let mut removed = orphaned_records(home, now, is_alive)?;
     for dir in dirs {
         if dir.is_dir() {
             removed += persist::sweep_debris(&dir, now)?;
@@ -124,16 +130,17 @@ pub fn sweep(home: &Home, now: DateTime<Utc>) -> Result<usize> {
     Ok(removed)
 }
 
-fn orphaned_records(home: &Home, now: DateTime<Utc>) -> Result<usize> {
+fn orphaned_records(home: &Home, now: DateTime<Utc>, is_alive: fn(ProcessId) -> bool) -> Result<usize> {
     let (names, _) = persist::list(&home.claims())?;
     let mut removed = 0;
     for name in names.iter().filter_map(|name| name.strip_suffix(".json")?.parse::<EnvelopeName>().ok()) {
         if names.binary_search(&name.to_string()).is_ok() {
             continue;
         }
-        // One that is young belongs to a claimant at work. A wall clock that was set makes it young or old by years.
+        // One that is young may belong to a claimant at work, and one whose claimant lives does: a wall clock that was
+        // set makes it young or old by years.
         let record = ClaimRecord::load(home, name, &mut |_| {})?;
-        if (now - record.ts).abs() > TimeDelta::hours(1) {
+        if (now - record.ts).abs() > TimeDelta::hours(1) && !record.claimant.is_some_and(is_alive) {
             removed += usize::from(persist::remove(&record::path(home, name))?);
         }
     }

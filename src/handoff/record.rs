@@ -19,6 +19,7 @@ use crate::id::Generation;
 use crate::name::AgentName;
 use crate::paths::Home;
 use crate::persist::{self, Loaded, MovedAside, PersistError, StateFile};
+use crate::process::ProcessId;
 
 /// What is on disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +30,9 @@ pub(super) struct ClaimRecord {
     #[serde(with = "crate::clock::stamped")]
     pub(super) ts: DateTime<Utc>,
     pub(super) origin: Option<Origin>,
+    /// Who claims: while it lives and there is no claim yet, the claim is about to come.
+    #[serde(default)]
+    pub(super) claimant: Option<ProcessId>,
 }
 
 impl StateFile for ClaimRecord {}
@@ -93,7 +97,12 @@ impl ClaimRecord {
         ts: DateTime<Utc>,
         origin: Option<Origin>,
     ) -> Self {
-        Self { version: 1, to, generation, ts, origin }
+        Self { version: 1, to, generation, ts, origin, claimant: None }
+    }
+
+    /// The same in the name of this process.
+    pub(super) fn ours(self) -> Self {
+        Self { claimant: ProcessId::own(), ..self }
     }
 
     /// What is assumed of a claim whose record is lost: the root agent gets every text that nobody else can.

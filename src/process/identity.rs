@@ -1,6 +1,9 @@
 //! A process by pid and start time, and signals that cannot hit another one.
 
+use std::fmt;
 use std::io;
+use std::str::FromStr;
+use std::sync::OnceLock;
 
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
@@ -41,7 +44,8 @@ impl Signal {
 impl ProcessId {
     /// This process.
     pub fn own() -> Option<Self> {
-        Self::of(rustix::process::getpid().as_raw_nonzero().get())
+        static OWN: OnceLock<Option<ProcessId>> = OnceLock::new();
+        *OWN.get_or_init(|| Self::of(rustix::process::getpid().as_raw_nonzero().get()))
     }
 
     /// The process that has this pid now; `None` where there is none or it is a zombie.
@@ -87,6 +91,30 @@ impl ProcessId {
     }
 }
 
+/// As it stands in the names of what a process made: `4242.1795201`.
+impl fmt::Display for ProcessId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.pid, self.started)
+    }
+}
+
+/// A text names no process.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} names no process")]
+pub struct NoProcess {
+    text: String,
+}
+
+impl FromStr for ProcessId {
+    type Err = NoProcess;
+
+    fn from_str(text: &str) -> Result<Self, NoProcess> {
+        let parts =
+            text.split_once('.').and_then(|(pid, started)| Some((pid.parse().ok()?, started.parse().ok()?)));
+        parts.map(|(pid, started)| Self { pid, started }).ok_or_else(|| NoProcess { text: text.to_owned() })
+    }
+}
+
 fn gone_is_false(sent: Result<(), rustix::io::Errno>) -> io::Result<bool> {
     match sent {
         Ok(()) => Ok(true),
@@ -103,6 +131,15 @@ pub fn boot_id() -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_survives_its_text_form() {
+        let own = ProcessId::own().unwrap();
+        assert_eq!(own.to_string().parse(), Ok(own));
+        for other in ["", "1", "1.", ".1", "1.x", "aB3dE9"] {
+            assert!(other.parse::<ProcessId>().is_err(), "{other:?}");
+        }
+    }
 
     #[test]
     fn a_reused_pid_is_another_process_and_is_not_signalled() {

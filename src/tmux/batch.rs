@@ -17,6 +17,7 @@ use tmux_interface::SourceFile;
 use crate::clock::Deadline;
 use crate::failpoint::{self, Step};
 use crate::id::RestartId;
+use crate::persist;
 use crate::process::{self, ProcessId, Signal};
 
 use super::bond::{self, Bond};
@@ -26,7 +27,7 @@ use super::request::Request;
 /// What may finish late is one group.
 pub(super) const LARGEST_GROUP: usize = 8;
 
-/// What begins the name of a batch's directory; the time it was made follows, as a ULID, and who made it.
+/// What begins the name of a batch's directory; when and by which process it was made follows.
 const PREFIX: &str = "batch-";
 
 /// A client that was killed is gone in so long.
@@ -99,7 +100,7 @@ impl LaidOut {
     pub(super) fn lay(batch: &Batch, run_dir: &Path, nonce: &str, bond: &Bond) -> Result<Self, LayError> {
         let contents = batch.contents(nonce).map_err(LayError::Argument)?;
         let dir = tempfile::Builder::new()
-            .prefix(&own_prefix())
+            .prefix(&persist::momentary_name(PREFIX))
             .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in(run_dir)
             .map_err(LayError::Io)?;
@@ -158,39 +159,23 @@ pub(super) fn take_back(run_dir: &Path) -> io::Result<usize> {
     Ok(taken)
 }
 
-fn own_prefix() -> String {
-    // Where the system does not tell who we are, what is left is swept by its age alone.
-    let owner = ProcessId::own().map_or(String::new(), |own| format!("{}.{}-", own.pid, own.started));
-    format!("{PREFIX}{}-{owner}", RestartId::fresh())
-}
-
 fn owner_of(name: &str) -> Option<ProcessId> {
     let mut parts = name.strip_prefix(PREFIX)?.split('-');
     parts.next()?.parse::<RestartId>().ok()?;
-    let (pid, started) = parts.next()?.split_once('.')?;
-    Some(ProcessId { pid: pid.parse().ok()?, started: started.parse().ok()? })
+    parts.next()?.parse().ok()
 }
 
-/// Removes what killed processes left more than an hour before `now`; returns how many.
+/// Removes what killed processes left; returns how many.
 pub(super) fn sweep(run_dir: &Path, now: DateTime<Utc>) -> io::Result<usize> {
     let mut removed = 0;
     for entry in fs::read_dir(run_dir)? {
         let name = entry?.file_name();
-        if name.to_str().is_some_and(|name| is_debris(name, now)) {
+        if name.to_str().is_some_and(|name| persist::is_debris(name, PREFIX, now, ProcessId::is_alive)) {
             fs::remove_dir_all(run_dir.join(name))?;
             removed += 1;
         }
     }
     Ok(removed)
-}
-
-fn is_debris(name: &str, now: DateTime<Utc>) -> bool {
-    let made_at = name
-        .strip_prefix(PREFIX)
-        .and_then(|rest| rest.get(..26))
-        .and_then(|id| id.parse::<RestartId>().ok())
-        .and_then(|id| i64::try_from(id.made_at_ms()).ok());
-    made_at.is_some_and(|ms| ms < now.timestamp_millis().saturating_sub(3_600_000))
 }
 
 #[cfg(test)]
@@ -269,21 +254,23 @@ mod tests {
     #[test]
     fn a_batch_says_who_laid_it_out() {
         let own = ProcessId::own().unwrap();
-        assert_eq!(owner_of(&format!("{}abc", own_prefix())), Some(own));
+        assert_eq!(owner_of(&format!("{}abc", persist::momentary_name(PREFIX))), Some(own));
         for name in ["batch-", "batch-x-1.1-a", "batch-01ARZ3NDEKTSV4RRFFQ69G5FAV-abc", "tmux.sock"] {
             assert_eq!(owner_of(name), None, "{name}");
         }
     }
 
     #[test]
-    fn only_old_batches_are_debris_by_their_name() {
-        let now = crate::clock::utc_now();
-        let young = format!("batch-{}-abc", RestartId::fresh());
-        assert!(!is_debris(&young, now));
-        assert!(is_debris(&young, now + chrono::Duration::hours(2)));
-        assert!(is_debris("batch-01ARZ3NDEKTSV4RRFFQ69G5FAV-x", now));
-        for name in ["batch-", "batch-x", "tmux.sock", "01ARZ3NDEKTSV4RRFFQ69G5FAV"] {
-            assert!(!is_debris(name, now), "{name}");
+    fn only_what_a_killed_process_left_is_swept() {
+        let run = tempfile::tempdir().unwrap();
+        let laid = LaidOut::lay(&Batch::of([bundle(1)]), run.path(), "N", &Bond::default()).unwrap();
+        for name in ["batch-01ARZ3NDEKTSV4RRFFQ69G5FAV-x", "batch-", "batch-x", "01ARZ3NDEKTSV4RRFFQ69G5FAV"]
+        {
+            fs::create_dir(run.path().join(name)).unwrap();
         }
+        let years = chrono::Duration::days(3650);
+        assert_eq!(sweep(run.path(), crate::clock::utc_now() + years).unwrap(), 1);
+        assert_eq!(fs::read_dir(run.path()).unwrap().count(), 4);
+        assert!(laid.dir().exists());
     }
 }

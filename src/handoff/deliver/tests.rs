@@ -74,7 +74,7 @@ fn killed_between_any_two_steps_of_a_claim_the_text_arrives_once() {
             deliver(&scene.home, &claim).unwrap();
         }
         assert!(!path.exists());
-        sweep(&scene.home, utc_now() + TimeDelta::hours(2)).unwrap();
+        sweep_beside(&scene.home, utc_now() + TimeDelta::hours(2), |_| false).unwrap();
         assert_eq!(scene.settled(), [b"x"], "{links} links, {steps} steps");
     }
 }
@@ -99,7 +99,7 @@ fn killed_between_any_two_steps_of_a_delivery_the_text_arrives_once() {
             }
             replay_all(&scene);
             replay_all(&scene);
-            sweep(&scene.home, utc_now() + TimeDelta::hours(2)).unwrap();
+            sweep_beside(&scene.home, utc_now() + TimeDelta::hours(2), |_| false).unwrap();
             assert_eq!(scene.settled(), [b"x"], "{steps} steps, {place:?}");
         }
     }
@@ -225,8 +225,17 @@ fn debris_goes_after_an_hour_and_claims_never() {
     for dir in [scene.home.archive(), scene.inbox().dir(Place::Shown)] {
         persist::append_line(&dir.join(&old), "half").unwrap();
     }
-    assert_eq!(sweep(&scene.home, utc_now()).unwrap(), 2, "the young record belongs to somebody at work");
-    assert_eq!(sweep(&scene.home, utc_now() + TimeDelta::hours(2)).unwrap(), 1);
+    let swept =
+        |hours, is_alive| sweep_beside(&scene.home, utc_now() + TimeDelta::hours(hours), is_alive).unwrap();
+    assert_eq!(swept(0, |_| false), 2, "the young record may belong to somebody at work");
+    for hours in [2, -2, 90_000, -90_000] {
+        assert_eq!(
+            swept(hours, ProcessId::is_alive),
+            0,
+            "and one whose claimant lives does, whatever the clock says"
+        );
+    }
+    assert_eq!(swept(2, |_| false), 1);
     assert!(path.exists());
     assert_eq!(claim::pending(&scene.home).unwrap().claims, [claim]);
 }
