@@ -21,6 +21,14 @@ pub fn monotonic_now() -> Instant {
     Instant::now()
 }
 
+/// How long this boot lasts, for what is stored and compared by another process: it never jumps, and means nothing after
+/// the next boot. `None` where the system does not say.
+pub fn since_boot() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/uptime").ok()?;
+    let seconds = text.split_ascii_whitespace().next()?.parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
 /// A point in monotonic time after which something has taken too long, with the limit that put it there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadline {

@@ -9,12 +9,14 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock;
 use crate::failpoint::{self, Step};
 use crate::persist;
-use crate::process::ProcessId;
+use crate::process::{self, ProcessId};
 
 /// The lock could not be asked for.
 #[derive(Debug, thiserror::Error)]
@@ -38,9 +40,49 @@ pub struct Holder {
     pub verb: String,
     /// The process.
     pub process: ProcessId,
-    /// When it took the lock.
+    /// When it took the lock, by the clock of who reads it: the clocks of two processes may be years apart.
     #[serde(with = "crate::clock::stamped")]
     pub since: chrono::DateTime<chrono::Utc>,
+}
+
+/// What is in the file.
+#[derive(Debug, Serialize, Deserialize)]
+struct Named {
+    #[serde(flatten)]
+    holder: Holder,
+    /// In which boot: process ids of another one mean nothing.
+    #[serde(default)]
+    boot: Option<String>,
+    /// How long that boot had lasted.
+    #[serde(default)]
+    since_boot_ms: Option<u64>,
+}
+
+impl Named {
+    fn now(holder: Holder) -> Self {
+        let since_boot_ms = clock::since_boot().and_then(|time| u64::try_from(time.as_millis()).ok());
+        Self { holder, boot: process::boot_id(), since_boot_ms }
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Holder> {
+        let Self { mut holder, boot, since_boot_ms } = serde_json::from_slice(bytes).ok()?;
+        if boot.is_some() && boot != process::boot_id() {
+            return None;
+        }
+        if let (Some(then), Some(now)) = (since_boot_ms, clock::since_boot()) {
+            holder.since = clock::utc_now() - now.saturating_sub(Duration::from_millis(then));
+        }
+        Some(holder)
+    }
+}
+
+/// The largest that names a holder.
+const LARGEST: u64 = 4096;
+
+/// Who had the lock last in this boot, as far as that can be read; it may be gone. Does not ask for the lock: who held
+/// it for a moment would turn a restart away.
+pub fn last_holder(path: &Path) -> Option<Holder> {
+    Named::parse(&persist::read(path, LARGEST).ok()??)
 }
 
 /// The lock, held until dropped by every process that has it.
@@ -89,7 +131,8 @@ impl Lock {
     pub fn name_holder(&mut self, holder: &Holder) -> Result<(), LockError> {
         let path = self.path.clone();
         let failed = move |source| LockError { doing: "naming the holder of", path, source };
-        let bytes = persist::to_line(holder, &self.path).map_err(|error| failed.clone()(error.source))?;
+        let named = Named::now(holder.clone());
+        let bytes = persist::to_line(&named, &self.path).map_err(|error| failed.clone()(error.source))?;
         let write = |file: &mut File| {
             file.rewind()?;
             file.set_len(0)?;
@@ -135,8 +178,8 @@ impl Lock {
 fn read_holder(file: &mut File) -> Option<Holder> {
     let mut bytes = Vec::new();
     file.rewind().ok()?;
-    file.take(4096).read_to_end(&mut bytes).ok()?;
-    serde_json::from_slice(&bytes).ok()
+    file.take(LARGEST).read_to_end(&mut bytes).ok()?;
+    Named::parse(&bytes)
 }
 
 #[cfg(test)]
@@ -148,16 +191,33 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("restart.lock");
         let Asked::Held(mut lock) = ask(&path).unwrap() else { panic!("free") };
-        let holder = Holder {
-            id: "01".into(),
-            verb: "restart".into(),
-            process: ProcessId::own().unwrap(),
-            since: crate::clock::utc_now(),
-        };
+        let holder = holder();
         lock.name_holder(&holder).unwrap();
         let Asked::Busy(Some(seen)) = ask(&path).unwrap() else { panic!("held") };
         assert_eq!((seen.id, seen.process), (holder.id, holder.process));
         drop(lock);
         assert!(matches!(ask(&path).unwrap(), Asked::Held(_)));
+        assert_eq!(last_holder(&path).unwrap().process, holder.process);
+    }
+
+    fn holder() -> Holder {
+        let process = ProcessId::own().unwrap();
+        Holder { id: "01".into(), verb: "restart".into(), process, since: clock::utc_now() }
+    }
+
+    #[test]
+    fn a_holder_of_another_boot_is_nobody_and_one_of_an_older_version_is_believed() {
+        let named = Named { boot: Some("another".to_owned()), ..Named::now(holder()) };
+        assert_eq!(Named::parse(&serde_json::to_vec(&named).unwrap()), None);
+        let older = serde_json::to_vec(&holder()).unwrap();
+        assert_eq!(Named::parse(&older).unwrap().process, holder().process);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn how_long_it_is_held_is_not_told_by_the_wall_clock() {
+        let ahead = Holder { since: clock::utc_now() + chrono::Duration::days(3650), ..holder() };
+        let read = Named::parse(&serde_json::to_vec(&Named::now(ahead)).unwrap()).unwrap();
+        assert!((clock::utc_now() - read.since).num_seconds().abs() < 60, "{read:?}");
     }
 }

@@ -185,6 +185,7 @@ fn ended_with(record: &Record) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::super::scene::{Scene, assert_valid};
+    use super::super::setting;
     use super::*;
     use crate::id::{EnvelopeId, Generation};
     use crate::name::Actor;
@@ -241,6 +242,7 @@ mod tests {
         let scene = Scene::new();
         let store = Store::of(&scene.home, 20);
         let record = begun();
+        let _held = setting::take_lock(&scene.home, "restart", record.id, None).unwrap();
         store.write(&record).unwrap();
         let (writer, id) = (store.clone(), record.id);
         let restart = crate::process::beside(move || writer.write(&errored(record, 4)).unwrap()).unwrap();

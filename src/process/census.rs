@@ -84,6 +84,11 @@ pub fn working_in(dir: &Path) -> Vec<ProcessId> {
         .collect()
 }
 
+/// Whether that process has this very file open. `false` also for what is not ours to look into.
+pub fn has_open(pid: i32, path: &Path) -> bool {
+    system::has_open(pid, path)
+}
+
 /// All processes of this user that carry marks.
 pub fn marked() -> Vec<Marked> {
     system::marked()
@@ -97,8 +102,9 @@ struct Row {
 
 #[cfg(target_os = "linux")]
 mod system {
-    use super::{Marked, ProcessId, Row, mark_in};
+    use super::{Marked, Path, ProcessId, Row, mark_in};
     use std::fs;
+    use std::os::unix::fs::MetadataExt;
 
     /// proc_pid_stat(5); the name in parentheses may hold anything, so fields are counted after the last `)`.
     pub(super) fn row(pid: i32) -> Option<Row> {
@@ -117,6 +123,15 @@ mod system {
         Some(String::from_utf8_lossy(&name).trim_end().to_owned())
     }
 
+    pub(super) fn has_open(pid: i32, path: &Path) -> bool {
+        let (Ok(wanted), Ok(entries)) = (fs::metadata(path), fs::read_dir(format!("/proc/{pid}/fd"))) else {
+            return false;
+        };
+        entries
+            .filter_map(|entry| fs::metadata(entry.ok()?.path()).ok())
+            .any(|open| (open.dev(), open.ino()) == (wanted.dev(), wanted.ino()))
+    }
+
     pub(super) fn marked() -> Vec<Marked> {
         let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
         entries
@@ -131,7 +146,7 @@ mod system {
 
 #[cfg(not(target_os = "linux"))]
 mod system {
-    use super::{Marked, ProcessId, Row, mark_in};
+    use super::{Marked, Path, ProcessId, Row, mark_in};
     use crate::process::{Job, Outcome};
     use std::time::Duration;
 
@@ -150,6 +165,11 @@ mod system {
     pub(super) fn name_of(pid: i32) -> Option<String> {
         let path = ps(&["-o", "comm=", "-p", &pid.to_string()])?;
         path.trim().rsplit('/').next().map(str::to_owned)
+    }
+
+    /// That it runs is all that can be told in reasonable time.
+    pub(super) fn has_open(pid: i32, _: &Path) -> bool {
+        row(pid).is_some_and(|row| !row.zombie)
     }
 
     pub(super) fn marked() -> Vec<Marked> {
@@ -198,6 +218,16 @@ mod tests {
         let row = ps_row("  417 Ss   Fri Nov 20 19:00:00 2026\n").unwrap();
         assert_eq!((row.parent, row.zombie, row.started), (417, false, 1_795_201_200));
         assert!(ps_row("").is_none());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn who_has_a_file_open_is_told_from_who_only_runs() {
+        let own = rustix::process::getpid().as_raw_nonzero().get();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert!(has_open(own, file.path()));
+        assert!(!has_open(own, Path::new("/etc/passwd")) && !has_open(i32::MAX, file.path()));
+        assert!(!has_open(own, Path::new("/nowhere")));
     }
 
     #[test]

@@ -8,10 +8,10 @@ use std::path::PathBuf;
 use super::{Record, RecordName, is_gone, retention};
 use crate::failpoint;
 use crate::id::RestartId;
-use crate::lock::{Holder, Lock};
+use crate::lock::{self, Lock};
 use crate::paths::Home;
 use crate::persist::{self, Loaded, MovedAside, PersistError};
-use crate::process::ProcessId;
+use crate::process::{self, ProcessId};
 
 /// A record that was asked for cannot be shown.
 #[derive(Debug, thiserror::Error)]
@@ -176,9 +176,8 @@ impl Store {
     }
 
     fn is_gone(&self, record: &Record) -> bool {
-        let bytes = persist::read(&self.lock, 4096).ok().flatten();
-        let holder: Option<Holder> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        is_gone(record, holder.as_ref(), ProcessId::is_alive, |pid| ProcessId::of(pid).is_some())
+        let holder = lock::last_holder(&self.lock);
+        is_gone(record, holder.as_ref(), ProcessId::is_alive, |pid| process::has_open(pid, &self.lock))
     }
 
     /// A record as it is on disk. One that was pruned meanwhile is no record.

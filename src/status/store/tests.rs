@@ -2,13 +2,13 @@ use std::path::Path;
 
 use super::*;
 use crate::id::Generation;
-use crate::lock::{self, Asked};
+use crate::lock::{self, Asked, Holder};
 use crate::name::Actor;
 use crate::status::record::tests::{at, complete};
 use crate::status::{Beginning, Phase};
 
 struct Place {
-    _dir: tempfile::TempDir,
+    dir: (tempfile::TempDir, std::fs::File),
     home: Home,
     store: Store,
 }
@@ -18,7 +18,9 @@ fn place(keep: usize) -> Place {
     let home = Home::locate(Some(&dir.path().join("h")), None, None).unwrap();
     home.create().unwrap();
     let store = Store::of(&home, keep);
-    Place { _dir: dir, home, store }
+    // As whoever carries a restart has it.
+    let lock = std::fs::File::create(home.restart_lock()).unwrap();
+    Place { dir: (dir, lock), home, store }
 }
 
 /// A restart in its preflight, begun at this second by this process.
@@ -51,7 +53,7 @@ fn held(home: &Home) -> Lock {
 
 #[test]
 fn records_come_back_newest_first() {
-    let Place { store, _dir, .. } = place(20);
+    let Place { store, dir: _dir, .. } = place(20);
     assert_eq!(store.latest(&mut no_report).unwrap(), None);
     let records = [begun_at(1, own_pid()), begun_at(3, own_pid()), begun_at(2, own_pid())];
     for record in &records {
@@ -64,7 +66,7 @@ fn records_come_back_newest_first() {
 
 #[test]
 fn one_restart_is_one_file_through_all_its_phases() {
-    let Place { store, _dir, .. } = place(20);
+    let Place { store, dir: _dir, .. } = place(20);
     let record = complete();
     store.write(&record).unwrap();
     store.write(&record).unwrap();
@@ -73,7 +75,7 @@ fn one_restart_is_one_file_through_all_its_phases() {
 
 #[test]
 fn a_record_is_found_by_the_begin_of_its_id_or_of_its_name() {
-    let Place { store, _dir, .. } = place(20);
+    let Place { store, dir: _dir, .. } = place(20);
     let (one, two) = (begun_at(1, own_pid()), begun_at(2, own_pid()));
     store.write(&one).unwrap();
     store.write(&two).unwrap();
@@ -90,7 +92,7 @@ fn a_record_is_found_by_the_begin_of_its_id_or_of_its_name() {
 
 #[test]
 fn what_cannot_be_understood_is_moved_aside_and_reported() {
-    let Place { store, _dir, .. } = place(20);
+    let Place { store, dir: _dir, .. } = place(20);
     let good = begun_at(1, own_pid());
     store.write(&good).unwrap();
     let json = serde_json::to_string(&good).unwrap();
@@ -123,7 +125,7 @@ fn what_cannot_be_understood_is_moved_aside_and_reported() {
 
 #[test]
 fn fields_of_a_later_version_are_tolerated_and_foreign_files_left_alone() {
-    let Place { home, store, _dir } = place(0);
+    let Place { home, store, dir: _dir } = place(0);
     let record = begun_at(1, own_pid());
     let json = serde_json::to_string(&record).unwrap().replacen('{', "{\"later\":[1],", 1);
     persist::replace(&store.path_of(&RecordName::of(&record)), json.as_bytes()).unwrap();
@@ -136,7 +138,7 @@ fn fields_of_a_later_version_are_tolerated_and_foreign_files_left_alone() {
 
 #[test]
 fn pruning_keeps_the_newest_and_the_one_in_flight() {
-    let Place { store, _dir, .. } = place(2);
+    let Place { store, dir: _dir, .. } = place(2);
     let records: Vec<Record> = (1..=4).map(|second| begun_at(second, own_pid())).collect();
     for record in &records {
         store.write(record).unwrap();
@@ -148,7 +150,7 @@ fn pruning_keeps_the_newest_and_the_one_in_flight() {
 
 #[test]
 fn a_reader_sees_a_gone_restart_as_interrupted_and_writes_nothing() {
-    let Place { store, _dir, .. } = place(20);
+    let Place { store, dir: _dir, .. } = place(20);
     // No process has this pid: it is above every pid_max.
     let record = begun_at(1, i32::MAX);
     store.write(&record).unwrap();
@@ -161,8 +163,19 @@ fn a_reader_sees_a_gone_restart_as_interrupted_and_writes_nothing() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn who_has_the_pid_of_a_gone_restart_is_not_taken_for_it() {
+    let Place { store, dir: (_dir, lock), .. } = place(20);
+    // The lock file says nothing, as after a power cut.
+    store.write(&begun_at(1, own_pid())).unwrap();
+    assert_eq!(store.latest(&mut no_report).unwrap().unwrap().phase(), Phase::Preflight);
+    drop(lock);
+    assert_eq!(store.latest(&mut no_report).unwrap().unwrap().phase(), Phase::Interrupted);
+}
+
+#[test]
 fn a_reused_pid_does_not_keep_a_restart_alive() {
-    let Place { home, store, _dir } = place(20);
+    let Place { home, store, dir: _dir } = place(20);
     let record = begun_at(1, own_pid());
     store.write(&record).unwrap();
     let own = ProcessId::own().unwrap();
@@ -181,7 +194,7 @@ fn a_reused_pid_does_not_keep_a_restart_alive() {
 
 #[test]
 fn the_next_holder_of_the_lock_makes_the_interruption_durable() {
-    let Place { home, store, _dir } = place(20);
+    let Place { home, store, dir: _dir } = place(20);
     let (gone, own, ended) = (begun_at(1, i32::MAX), begun_at(2, own_pid()), complete());
     for record in [&gone, &own, &ended] {
         store.write(record).unwrap();
