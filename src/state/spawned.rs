@@ -1,6 +1,7 @@
 //! `state/agents.json`: what was last spawned, written before and after a spawn.
 //!
-//! An entry without a pane was about to be spawned. A generation that is revoked is dead whatever a tmux server that
+//! An entry without a pane was about to be spawned, or spawned before the last boot: process and tmux ids of another
+//! boot mean nothing and are left out when the file is read. A generation that is revoked is dead whatever a tmux server that
 //! was frozen carries out late; what runs under it is ended by the next command that writes.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +14,7 @@ use crate::id::Generation;
 use crate::name::AgentName;
 use crate::paths::Home;
 use crate::persist::{self, MovedAside, PersistError, StateFile};
-use crate::process::ProcessId;
+use crate::process::{self, ProcessId};
 use crate::status::ReadyBy;
 
 /// One spawn of one agent.
@@ -76,6 +77,9 @@ pub struct Spawned {
     /// Generations that must not run.
     #[serde(default)]
     pub revoked: BTreeSet<Generation>,
+    /// In which boot it was written.
+    #[serde(default)]
+    boot: Option<String>,
 }
 
 impl StateFile for Spawned {}
@@ -85,14 +89,30 @@ const REVOKED_KEPT: usize = 64;
 
 impl Default for Spawned {
     fn default() -> Self {
-        Self { version: Self::VERSION, agents: BTreeMap::new(), server: None, revoked: BTreeSet::new() }
+        Self {
+            version: Self::VERSION,
+            agents: BTreeMap::new(),
+            server: None,
+            revoked: BTreeSet::new(),
+            boot: None,
+        }
     }
 }
 
 impl Spawned {
     /// Reads it; nothing was spawned where there is no file.
     pub fn load(home: &Home) -> Result<(Self, Option<MovedAside>), PersistError> {
-        super::load_or_default(&home.agents())
+        let (spawned, moved): (Self, _) = super::load_or_default(&home.agents())?;
+        Ok((spawned.in_boot(process::boot_id()), moved))
+    }
+
+    /// What is left of it in that boot of the machine. A file of an older version does not say of which one it is.
+    fn in_boot(mut self, boot: Option<String>) -> Self {
+        if self.boot.is_some() && self.boot != boot {
+            self.server = None;
+            self.agents.values_mut().for_each(|spawn| spawn.pane = None);
+        }
+        Self { boot, ..self }
     }
 
     /// Makes it durable.
@@ -164,5 +184,19 @@ mod tests {
         let text = include_bytes!("../../tests/formats/v1/agents.json");
         let spawned: Spawned = persist::parse(text).unwrap();
         assert!(spawned.agents[&AgentName::ROOT].pane.is_some());
+        assert!(spawned.in_boot(Some("x".into())).agents[&AgentName::ROOT].pane.is_some());
+    }
+
+    #[test]
+    fn processes_of_another_boot_are_nobodys() {
+        let text = include_bytes!("../../tests/formats/v1/agents.json");
+        let spawned: Spawned = persist::parse(text).unwrap();
+        let generation = spawned.generation(AgentName::ROOT);
+        let server = ProcessId::own();
+        let spawned = Spawned { server, boot: Some("one".to_owned()), ..spawned };
+        assert_eq!(spawned.clone().in_boot(Some("one".to_owned())), spawned);
+        let after = spawned.in_boot(Some("two".to_owned()));
+        assert_eq!((after.server, after.agents[&AgentName::ROOT].pane.clone()), (None, None));
+        assert_eq!((after.generation(AgentName::ROOT), after.boot.as_deref()), (generation, Some("two")));
     }
 }
