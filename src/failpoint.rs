@@ -30,6 +30,8 @@ pub enum Step {
     Highlight,
     /// Asking whose hook it is that calls.
     Belief,
+    /// Making ids that come after all that are known, whatever the clock says.
+    Succession,
 }
 
 impl Step {
@@ -46,6 +48,7 @@ impl Step {
             Self::MarkerLine => "marker-line",
             Self::Highlight => "highlight",
             Self::Belief => "belief",
+            Self::Succession => "succession",
         }
     }
 }

@@ -1,12 +1,18 @@
 //! Ids: ULIDs, each kind a type of its own, so that a restart is never taken for an envelope.
 //!
-//! An id sorts by the time it was made; retention relies on that and on nothing else.
+//! An id sorts by the time it was made, and where that matters after all that are known: a clock that was set back does
+//! not make the newest the oldest. Retention relies on that and on nothing else.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
+
+use crate::failpoint::{self, Step};
+
+/// The last millisecond whose year has four digits: no id is made after one beyond it.
+const LAST_MS: u64 = 253_402_300_799_999;
 
 /// What was read is no ULID.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +34,21 @@ macro_rules! id_type {
             #[expect(clippy::disallowed_methods, reason = "this is the home of the call")]
             pub fn fresh() -> Self {
                 Self(Ulid::generate())
+            }
+
+            /// A new id that sorts after `known`, the newest that there is, whatever the clock says.
+            pub fn fresh_after(known: Option<Self>) -> Self {
+                Self::fresh().moved_after(known)
+            }
+
+            fn moved_after(self, known: Option<Self>) -> Self {
+                if failpoint::leaves_out(Step::Succession) {
+                    return self;
+                }
+                match known.filter(|known| *known >= self).map(|known| known.made_at_ms().saturating_add(1)) {
+                    Some(ms) if ms <= LAST_MS => Self(Ulid::from_parts(ms, self.0.random())),
+                    _ => self,
+                }
             }
 
             /// Milliseconds since the epoch at which the id was made.
@@ -77,6 +98,26 @@ mod tests {
     fn an_id_survives_its_text_form() {
         let id = Generation::fresh();
         assert_eq!(id.to_string().parse::<Generation>(), Ok(id));
+    }
+
+    #[test]
+    fn a_new_id_comes_after_all_that_are_known_whatever_the_clock_says() {
+        let id = |ms| Generation(Ulid::from_parts(ms, 7));
+        let fresh = id(1_000);
+        for (known, expected) in [
+            (None, 1_000),
+            (Some(999), 1_000),
+            (Some(1_000), 1_001),
+            (Some(5_000), 5_001),
+            (Some(LAST_MS - 1), LAST_MS),
+            // There is no later one.
+            (Some(LAST_MS), 1_000),
+            (Some(u64::MAX >> 16), 1_000),
+        ] {
+            assert_eq!(fresh.moved_after(known.map(id)), id(expected), "{known:?}");
+        }
+        let (one, two) = (Generation::fresh(), Generation::fresh());
+        assert_ne!(one.moved_after(Some(id(LAST_MS - 1))), two.moved_after(Some(id(LAST_MS - 1))));
     }
 
     #[test]

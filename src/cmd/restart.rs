@@ -13,6 +13,7 @@ use crate::name::AgentName;
 use crate::status::Record;
 use crate::text;
 
+use super::setting::Names;
 use super::stage::Stage;
 use super::{Caller, CommandError, output, supervise};
 
@@ -71,8 +72,8 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
         });
     }
     let wanted = wanted(args, &stage)?;
-    let lock = stage.lock("restart", order.id, args.wait_lock)?;
-    let mut restart = Restart::begin(stage.means(), order, lock)?;
+    let (lock, Names { id, generation }) = stage.lock_for_restart(args.wait_lock)?;
+    let mut restart = Restart::begin(stage.means(), Order { id, generation, ..order }, lock)?;
     let prepared = match restart.preflight(&wanted) {
         Ok(prepared) => prepared,
         Err(trouble) => return ended(args, restart.end(&trouble), Some(trouble.into())),

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use crate::clock::{self, Deadline};
 use crate::config::{Config, ConfigErrors, Flags, Inputs, Loaded, Problem};
-use crate::id::RestartId;
+use crate::id::{Generation, RestartId};
 use crate::lock::{self, Asked, Holder, Lock};
 use crate::paths::Home;
 use crate::persist::{self, MovedAside};
 use crate::process::{self, ProcessId};
-use crate::status::{Phase, Record, RecordName};
+use crate::state::spawned::Spawned;
+use crate::status::{Phase, Record, RecordName, Store};
 use crate::text;
 
 use super::{Caller, CommandError, Exit, output};
@@ -107,6 +108,8 @@ const ASK_EVERY: Duration = Duration::from_millis(50);
 /// So long is always waited where the lock is held by nobody who says so, or by a verb that is done in a moment.
 const COURTESY: Duration = Duration::from_millis(500);
 
+const RESTART: &str = "restart";
+
 /// The verb that holds the lock only for a moment.
 pub(super) const BRIEF_VERB: &str = "handoff";
 
@@ -123,6 +126,29 @@ pub(super) fn take_lock(
     let mut lock = ask_for_lock(home, verb, wait)?;
     name_holder(&mut lock, verb, id)?;
     Ok(lock)
+}
+
+/// What a restart is known by.
+#[derive(Debug)]
+pub(super) struct Names {
+    pub(super) id: RestartId,
+    pub(super) generation: Generation,
+}
+
+/// [`take_lock`] for a restart. It gets its names under the lock: they come after those of all restarts before it.
+///
+/// # Errors
+/// As [`take_lock`], or what was before cannot be read.
+pub(super) fn take_lock_for_restart(
+    home: &Home,
+    wait: Option<Duration>,
+) -> Result<(Lock, Names), CommandError> {
+    let mut lock = ask_for_lock(home, RESTART, wait)?;
+    let failed = |error| CommandError::failed("reading what was before").because(error);
+    let id = Store::of(home, usize::MAX).next_id().map_err(failed)?;
+    let generation = loaded(Spawned::load(home).map_err(failed)?).next_generation();
+    name_holder(&mut lock, RESTART, id)?;
+    Ok((lock, Names { id, generation }))
 }
 
 fn ask_for_lock(home: &Home, verb: &str, wait: Option<Duration>) -> Result<Lock, CommandError> {

@@ -20,7 +20,7 @@ use crate::state::environment::OwnerSurroundings;
 use crate::tmux::{Limits, Socket, Tmux};
 
 use super::progress::Lines;
-use super::setting::{self, Settings};
+use super::setting::{self, Names, Settings};
 use super::{Caller, CommandError, output};
 
 /// More than the event loop opens; it panics where it cannot open what it hears signals by.
@@ -132,6 +132,11 @@ impl<'a> Stage<'a> {
             Event::new("debris").with("why", error).log(home);
         }
         Ok(lock)
+    }
+
+    /// The lock, and what a restart is known by that has it.
+    pub(super) fn lock_for_restart(&self, wait: Option<Duration>) -> Result<(Lock, Names), CommandError> {
+        setting::take_lock_for_restart(&self.settings.home, wait)
     }
 
     /// A path as seen from where the verb was called.

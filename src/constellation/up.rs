@@ -135,7 +135,7 @@ pub async fn carry_out(
     means.go_on()?;
 
     note_panes(means, &mut prepared.scene)?;
-    let generation = Generation::fresh();
+    let generation = prepared.scene.spawned.next_generation();
     let spawned: Vec<AgentName> = prepared.plan.spawn.iter().map(|wish| wish.name).collect();
     let left_alone = prepared.plan.keep.iter().map(|there| there.name).collect();
     let mut raising = Raising {

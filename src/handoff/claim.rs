@@ -10,7 +10,6 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, SubsecRound, Utc};
-use ulid::Ulid;
 
 use super::envelope::EnvelopeName;
 use super::record::{self, ClaimRecord, Origin};
@@ -356,16 +355,7 @@ fn next_id(home: &Home) -> Result<EnvelopeId> {
     let newest = |names: Vec<String>| names.iter().rev().find_map(|name| name.get(..26)?.parse().ok());
     let known: Option<EnvelopeId> =
         newest(persist::list(&home.claims())?.0).max(newest(persist::list(&home.archive())?.0));
-    Ok(after(known, EnvelopeId::fresh()))
-}
-
-fn after(known: Option<EnvelopeId>, fresh: EnvelopeId) -> EnvelopeId {
-    let later = |known: EnvelopeId| {
-        let random = Ulid::from_string(&fresh.to_string()).ok()?.random();
-        let ms = known.made_at_ms().checked_add(1).filter(|ms| *ms < 1 << 48)?;
-        Ulid::from_parts(ms, random).to_string().parse().ok()
-    };
-    known.filter(|known| *known >= fresh).and_then(later).unwrap_or(fresh)
+    Ok(EnvelopeId::fresh_after(known))
 }
 
 #[cfg(test)]

@@ -133,6 +133,12 @@ impl Spawned {
         self.agents.get(&name).map_or(1, |spawn| spawn.session_number.saturating_add(1))
     }
 
+    /// A new generation, after all that are known, whatever the clock says.
+    pub fn next_generation(&self) -> Generation {
+        let spawned = self.agents.values().map(|spawn| spawn.generation);
+        Generation::fresh_after(spawned.chain(self.revoked.iter().copied()).max())
+    }
+
     /// Ends a generation on paper; the oldest revocations are forgotten.
     pub fn revoke(&mut self, generation: Generation) {
         self.revoked.insert(generation);
@@ -198,5 +204,13 @@ mod tests {
         let after = spawned.in_boot(Some("two".to_owned()));
         assert_eq!((after.server, after.agents[&AgentName::ROOT].pane.clone()), (None, None));
         assert_eq!((after.generation(AgentName::ROOT), after.boot.as_deref()), (generation, Some("two")));
+    }
+
+    #[test]
+    fn the_next_generation_comes_after_those_that_ran_and_those_that_must_not() {
+        let mut spawned = Spawned::default();
+        let later: Generation = "03KQ4DHK000000000000000000".parse().unwrap();
+        spawned.revoke(later);
+        assert!(spawned.next_generation() > later);
     }
 }

@@ -1,22 +1,28 @@
-//! The file name of a record: `<YYYYmmddTHHMMSSZ>-<ULID>.json`, fixed when the restart begins. Names sort by time.
+//! The file name of a record: `<YYYYmmddTHHMMSSZ>-<ULID>.json`, fixed when the restart begins.
+//!
+//! The time is that of the id, so that names sort as ids do: in the order in which restarts were made, also when the
+//! wall clock was set back in between. When it began by the clock stands in the record.
 
+use std::cmp::Ordering;
 use std::fmt;
 
-use super::Record;
+use chrono::DateTime;
+
 use crate::id::RestartId;
 
 /// A name that netsky gave.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordName {
     text: String,
     id: RestartId,
 }
 
 impl RecordName {
-    /// The name of a record's file.
-    pub fn of(record: &Record) -> Self {
-        let text = format!("{}-{}.json", record.started_at().format("%Y%m%dT%H%M%SZ"), record.id);
-        Self { text, id: record.id }
+    /// The name of the file of a restart.
+    pub fn of(id: RestartId) -> Self {
+        let made_at = i64::try_from(id.made_at_ms()).ok().and_then(DateTime::from_timestamp_millis);
+        let stamp = made_at.unwrap_or(DateTime::UNIX_EPOCH).format("%Y%m%dT%H%M%SZ");
+        Self { text: format!("{stamp}-{id}.json"), id }
     }
 
     /// The name, where it is one of ours.
@@ -40,6 +46,19 @@ impl RecordName {
     }
 }
 
+/// By id. Older versions named a file by the time at which its restart began, which may be later than its id.
+impl Ord for RecordName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.id, &self.text).cmp(&(other.id, &other.text))
+    }
+}
+
+impl PartialOrd for RecordName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 impl fmt::Display for RecordName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.text)
@@ -49,12 +68,11 @@ impl fmt::Display for RecordName {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::record::tests::begun;
 
     #[test]
     fn only_our_own_names_are_names() {
-        let name = RecordName::of(&begun());
-        assert!(name.as_str().starts_with("20261120T190000Z-01"), "{name}");
+        let name = RecordName::of("01KAHA6GW0000000000000000A".parse().unwrap());
+        assert_eq!(name.as_str(), "20251120T190000Z-01KAHA6GW0000000000000000A.json");
         assert_eq!(RecordName::parse(name.as_str()), Some(name));
         for foreign in [
             "",
@@ -67,5 +85,15 @@ mod tests {
         ] {
             assert_eq!(RecordName::parse(foreign), None, "{foreign:?}");
         }
+    }
+
+    #[test]
+    fn names_sort_as_their_ids_do_whatever_time_they_tell() {
+        let names = [
+            "20361120T190000Z-01ARZ3NDEKTSV4RRFFQ69G5FAV.json",
+            "20261120T190000Z-01ARZ3NDEKTSV4RRFFQ69G5FAW.json",
+        ]
+        .map(|name| RecordName::parse(name).unwrap());
+        assert!(names.is_sorted(), "{names:?}");
     }
 }

@@ -66,7 +66,15 @@ impl Store {
     /// The write failed; the file is as it was.
     pub fn write(&self, record: &Record) -> Result<(), PersistError> {
         failpoint::reach(record.phase().as_str());
-        persist::store(&self.path_of(&RecordName::of(record)), record)
+        persist::store(&self.path_of(&RecordName::of(record.id)), record)
+    }
+
+    /// The id of the next restart: after all that are known, whatever the clock says. For the holder of the lock.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn next_id(&self) -> Result<RestartId, PersistError> {
+        Ok(RestartId::fresh_after(self.names()?.first().map(RecordName::id)))
     }
 
     /// Where a record lies.
@@ -161,7 +169,9 @@ impl Store {
     /// Our names, newest first.
     fn names(&self) -> Result<Vec<RecordName>, PersistError> {
         let (names, _) = persist::list(&self.dir)?;
-        Ok(names.iter().rev().filter_map(|name| RecordName::parse(name)).collect())
+        let mut names: Vec<RecordName> = names.iter().filter_map(|name| RecordName::parse(name)).collect();
+        names.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(names)
     }
 
     /// A record as a reader sees it.
@@ -189,7 +199,7 @@ impl Store {
                 report(moved);
                 Ok(None)
             }
-            Loaded::Present(record) if RecordName::of(&record) == *name => Ok(Some(record)),
+            Loaded::Present(record) if record.id == name.id() => Ok(Some(record)),
             Loaded::Present(record) => {
                 let why = format!("it holds the restart {} begun at {}", record.id, record.started_at());
                 report(persist::move_aside(&path, why)?);

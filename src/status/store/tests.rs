@@ -25,10 +25,12 @@ fn place(keep: usize) -> Place {
 
 /// A restart in its preflight, begun at this second by this process.
 fn begun_at(second: u32, pid: i32) -> Record {
+    let at = at(&format!("2026-11-20T19:00:{second:02}Z"));
+    let id = ulid::Ulid::from_parts(at.timestamp_millis().unsigned_abs(), second.into());
     Record::begin(Beginning {
-        id: RestartId::fresh(),
+        id: id.to_string().parse().unwrap(),
         pid,
-        at: at(&format!("2026-11-20T19:00:{second:02}Z")),
+        at,
         actor: Actor::Owner,
         reason: None,
         generation: Generation::fresh(),
@@ -91,6 +93,35 @@ fn a_record_is_found_by_the_begin_of_its_id_or_of_its_name() {
 }
 
 #[test]
+fn the_restart_made_last_is_the_last_whatever_times_the_others_tell() {
+    let Place { home, store, dir: _dir } = place(2);
+    // As older versions named it, ten years ahead, when it had waited for the lock.
+    let ahead = begun_at(1, own_pid());
+    let json = serde_json::to_string(&ahead).unwrap();
+    let id = "01XDM7RGJPXJSS1RFND50KS9XD";
+    let ahead = json.replace(&ahead.id.to_string(), id).replace("2026-", "2036-");
+    persist::replace(&home.restart_status().join(format!("20361119T010203Z-{id}.json")), ahead.as_bytes())
+        .unwrap();
+    let mut made = Vec::new();
+    for second in 1..=3 {
+        let record = Record::begin(Beginning {
+            id: store.next_id().unwrap(),
+            pid: own_pid(),
+            at: at(&format!("2026-11-20T19:00:{second:02}Z")),
+            actor: Actor::Owner,
+            reason: None,
+            generation: Generation::fresh(),
+            clones: 0,
+        });
+        store.write(&record).unwrap();
+        store.prune(Some(record.id)).unwrap();
+        assert_eq!(store.latest(&mut no_report).unwrap().as_ref(), Some(&record));
+        made.insert(0, record);
+    }
+    assert_eq!(store.list(&mut no_report).unwrap(), made[..2]);
+}
+
+#[test]
 fn what_cannot_be_understood_is_moved_aside_and_reported() {
     let Place { store, dir: _dir, .. } = place(20);
     let good = begun_at(1, own_pid());
@@ -110,7 +141,7 @@ fn what_cannot_be_understood_is_moved_aside_and_reported() {
         json,
     ];
     for content in &broken {
-        let path = store.path_of(&RecordName::of(&begun_at(9, 1)));
+        let path = store.path_of(&RecordName::of(begun_at(9, 1).id));
         persist::replace(&path, content.as_bytes()).unwrap();
         let mut moved = Vec::new();
         assert_eq!(
@@ -128,7 +159,7 @@ fn fields_of_a_later_version_are_tolerated_and_foreign_files_left_alone() {
     let Place { home, store, dir: _dir } = place(0);
     let record = begun_at(1, own_pid());
     let json = serde_json::to_string(&record).unwrap().replacen('{', "{\"later\":[1],", 1);
-    persist::replace(&store.path_of(&RecordName::of(&record)), json.as_bytes()).unwrap();
+    persist::replace(&store.path_of(&RecordName::of(record.id)), json.as_bytes()).unwrap();
     let foreign = home.restart_status().join("notes.json");
     persist::replace(&foreign, b"mine").unwrap();
     assert_eq!(store.list(&mut no_report).unwrap(), [record]);
@@ -154,7 +185,7 @@ fn a_reader_sees_a_gone_restart_as_interrupted_and_writes_nothing() {
     // No process has this pid: it is above every pid_max.
     let record = begun_at(1, i32::MAX);
     store.write(&record).unwrap();
-    let path = store.path_of(&RecordName::of(&record));
+    let path = store.path_of(&RecordName::of(record.id));
     let before = std::fs::read(&path).unwrap();
     let seen = store.latest(&mut no_report).unwrap().unwrap();
     assert_eq!((seen.phase(), seen.exit_code()), (Phase::Interrupted, None));
@@ -203,6 +234,6 @@ fn the_next_holder_of_the_lock_makes_the_interruption_durable() {
     let settled = store.settle(&lock, Some(own.id), &mut no_report).unwrap();
     assert_eq!(settled.iter().map(|record| record.id).collect::<Vec<_>>(), [gone.id]);
     assert!(store.settle(&lock, Some(own.id), &mut no_report).unwrap().is_empty());
-    let on_disk = persist::load::<Record>(Path::new(&store.path_of(&RecordName::of(&gone)))).unwrap();
+    let on_disk = persist::load::<Record>(Path::new(&store.path_of(&RecordName::of(gone.id)))).unwrap();
     assert!(matches!(on_disk, Loaded::Present(record) if record.phase() == Phase::Interrupted));
 }
