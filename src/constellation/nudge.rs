@@ -97,7 +97,7 @@ impl Target<'_> {
         let now = clock::utc_now().timestamp();
         let people: Vec<_> =
             seen.people.iter().filter(|person| person.session == row.session).cloned().collect();
-        if people.iter().any(|person| now.saturating_sub(person.last_activity) < PERSON_ACTIVE) {
+        if people.iter().any(|person| is_active(person.last_activity, now)) {
             refused_is(self.tmux.show_notice(row.session, &people, line), false)?;
             return Ok(Nudged::Queued);
         }
@@ -169,10 +169,15 @@ impl Target<'_> {
     fn verified(&self, before: Option<&Beacon>) -> Nudged {
         let Some(before) = before else { return Nudged::Unverified };
         let taken = process::poll(Duration::from_millis(20), Deadline::after(TAKEN_WITHIN), || {
-            self.beacon().filter(|now| now.at > before.at).map(drop)
+            self.beacon().filter(|now| now != before).map(drop)
         });
         if taken.is_some() { Nudged::Typed } else { Nudged::Unverified }
     }
+}
+
+/// Whether somebody typed just now. A time that has not come yet is one from before the clock was set back.
+fn is_active(last_activity: i64, now: i64) -> bool {
+    now.saturating_sub(last_activity).saturating_abs() < PERSON_ACTIVE
 }
 
 /// Whether what stands in a composer is that line, however it is wrapped there.
@@ -238,5 +243,19 @@ pub fn key(key: crate::agent::dialog::Key) -> Key {
         Wish::Up => Key::Up,
         Wish::Down => Key::Down,
         Wish::Enter => Key::Enter,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_typed_just_now_is_not_typed_over_and_who_typed_before_the_clock_was_set_back_is_no_hindrance() {
+        for (ago, expected) in
+            [(0, true), (9, true), (10, false), (-9, true), (-10, false), (-315_360_000, false)]
+        {
+            assert_eq!(is_active(1_000_000_000 - ago, 1_000_000_000), expected, "{ago}");
+        }
     }
 }

@@ -357,17 +357,29 @@ fn was_up(scene: &Scene, name: AgentName) -> bool {
     scene.spawned.agents.get(&name).is_some_and(|spawn| spawn.ready.is_some())
 }
 
-/// tmux tells the second of the last output, so what came in the second of the report is not seen.
 fn was_drawn_after(scene: &Scene, pane: PaneId, beacon: Option<&Beacon>) -> bool {
     let drawn = row(scene, pane).map(|row| row.window_activity);
-    beacon.is_some_and(|beacon| drawn.is_some_and(|drawn| drawn > beacon.at.timestamp()))
+    beacon.is_some_and(|beacon| drawn.is_some_and(|drawn| may_be_later(drawn, beacon.at.timestamp())))
 }
 
-/// A busy agent draws all the time; one whose pane has been still for a while may have been interrupted.
+/// Whether what was drawn last may have come after the report. tmux tells the second of the last output, so what came
+/// in the second of the report is not seen. An agent draws when its turn ends, so a last output long before that report
+/// is a later one, and the clock was set back in between.
+fn may_be_later(drawn: i64, reported: i64) -> bool {
+    const TURN_ENDS_WITHIN: i64 = 60;
+    !(0..=TURN_ENDS_WITHIN).contains(&reported.saturating_sub(drawn))
+}
+
 fn is_still(scene: &Scene, pane: PaneId) -> bool {
-    const STILL: i64 = 5;
     let now = crate::clock::utc_now().timestamp();
-    row(scene, pane).is_some_and(|row| now.saturating_sub(row.window_activity) >= STILL)
+    row(scene, pane).is_some_and(|row| has_been_still(row.window_activity, now))
+}
+
+/// A busy agent draws all the time; one whose pane has been still for a while may have been interrupted. So has one been
+/// whose last output is yet to come: it drew nothing since the clock was set back.
+fn has_been_still(drawn: i64, now: i64) -> bool {
+    const STILL: i64 = 5;
+    !(-1..STILL).contains(&now.saturating_sub(drawn))
 }
 
 #[cfg(test)]
@@ -379,6 +391,21 @@ mod tests {
     use crate::id::Generation;
     use crate::state::spawned::Ready;
     use crate::status::ReadyBy;
+
+    #[test]
+    fn a_clock_that_was_set_hides_nothing_that_was_drawn() {
+        const YEARS: i64 = 315_360_000;
+        for (drawn, reported, expected) in
+            [(10, 10, false), (9, 10, false), (11, 10, true), (10 - YEARS, 10, true), (10 + YEARS, 10, true)]
+        {
+            assert_eq!(may_be_later(drawn, reported), expected, "{drawn} {reported}");
+        }
+        for (drawn, now, expected) in
+            [(10, 10, false), (10, 14, false), (10, 15, true), (11, 10, false), (10 + YEARS, 10, true)]
+        {
+            assert_eq!(has_been_still(drawn, now), expected, "{drawn} {now}");
+        }
+    }
 
     fn present(alive: bool) -> Present {
         Present {
