@@ -105,7 +105,7 @@ fn problem_line(problem: &Problem) -> String {
 /// How often a waiting command asks for the lock again.
 const ASK_EVERY: Duration = Duration::from_millis(50);
 
-/// So long is always waited where the lock is held by nobody who says so, or by a verb that is done in a moment.
+/// So long is always waited where the lock is held by nobody who says so, or by who is done in a moment.
 const COURTESY: Duration = Duration::from_millis(500);
 
 const RESTART: &str = "restart";
@@ -160,7 +160,7 @@ fn ask_for_lock(home: &Home, verb: &str, wait: Option<Duration>) -> Result<Lock,
             Ok(Asked::Held(lock)) => Some(Ok(lock)),
             Ok(Asked::Busy(holder)) => {
                 last = holder.filter(|holder| holder.process.is_alive());
-                let is_brief = last.as_ref().is_none_or(|holder| holder.verb == BRIEF_VERB);
+                let is_brief = last.as_ref().is_none_or(|holder| is_done_in_a_moment(home, holder));
                 let deadline = if is_brief && courtesy.at() > patience.at() { courtesy } else { patience };
                 deadline.is_past().then(|| Err(in_flight(home, verb, wait, last.as_ref())))
             }
@@ -168,6 +168,11 @@ fn ask_for_lock(home: &Home, verb: &str, wait: Option<Duration>) -> Result<Lock,
         }
     });
     asked.unwrap_or_else(|| Err(in_flight(home, verb, wait, last.as_ref())))
+}
+
+/// Whether the holder is about to let go: it holds the lock only for a moment, or its restart has ended.
+fn is_done_in_a_moment(home: &Home, holder: &Holder) -> bool {
+    holder.verb == BRIEF_VERB || phase_of(home, &holder.id).is_some_and(Phase::is_terminal)
 }
 
 /// Writes into the lock who has it, for those who lose.
@@ -213,6 +218,8 @@ fn phase_of(home: &Home, id: &str) -> Option<Phase> {
 mod tests {
     use super::super::scene::Scene;
     use super::*;
+    use crate::name::Actor;
+    use crate::status::{Beginning, Ending, Failure};
 
     #[test]
     fn every_error_of_a_configuration_is_one_line() {
@@ -262,6 +269,30 @@ mod tests {
             holder_words(&holder, Some(Phase::TearingDown), Duration::from_secs(12)),
             "netsky restart 01 is in flight, process 42, phase tearing-down, for 12s"
         );
+    }
+
+    #[test]
+    fn a_restart_that_has_ended_and_is_about_to_let_go_is_waited_for() {
+        let scene = Scene::new();
+        let (held, Names { id, generation }) = take_lock_for_restart(&scene.home, None).unwrap();
+        let store = Store::of(&scene.home, 20);
+        let (pid, at) = (std::process::id().cast_signed(), clock::utc_now());
+        let beginning = Beginning { id, pid, at, actor: Actor::Owner, reason: None, generation, clones: 0 };
+        let mut record = Record::begin(beginning);
+        store.write(&record).unwrap();
+        assert_eq!(take_lock(&scene.home, "up", RestartId::fresh(), None).unwrap_err().exit, Exit::Busy);
+        let message = "it failed".to_owned();
+        let failure = Failure { step: Phase::Preflight, message, agent: None, screen: None, hint: None };
+        record.finish(Ending::Errored { failure, exit_code: 1 }, at, Duration::ZERO).unwrap();
+        store.write(&record).unwrap();
+        let holder = std::thread::spawn(move || {
+            process::poll(Duration::from_millis(200), Deadline::after(Duration::from_millis(200)), || {
+                None::<()>
+            });
+            drop(held);
+        });
+        take_lock(&scene.home, "up", RestartId::fresh(), None).unwrap();
+        holder.join().unwrap();
     }
 
     #[test]
