@@ -1,9 +1,9 @@
 //! An agent without hooks whose marker is on its screen at once, or when a test lets it.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
+use crate::stand_in::write_program;
 use crate::support::World;
 
 /// Bots wait until this file is there, if they are to wait.
@@ -14,8 +14,10 @@ const WAITING: &str = "waiting";
 
 /// Configures a world whose agents are bots that run `script` before they say that they are up.
 fn configure(world: &World, script: &str, settings: &str) {
-    let bot = world.write("bot", format!("#!/bin/sh\n{script}\necho 'session 1 up'\nexec sleep 600\n"));
-    fs::set_permissions(&bot, fs::Permissions::from_mode(0o755)).unwrap();
+    let bot = world.work.join("bot");
+    if !bot.exists() {
+        write_program(&bot, &format!("#!/bin/sh\n{script}\necho 'session 1 up'\nexec sleep 600\n"));
+    }
     world.configure(&format!(
         "[constellation]\nclones = 1\nagent = \"bot\"\nroot_agent = \"bot\"\n{settings}\n\
          [profile.bot]\ncommand = [{bot:?}]\nmemory = \"1MiB\"\n"

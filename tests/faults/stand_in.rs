@@ -1,8 +1,9 @@
 //! A tmux first on the world's PATH that does as the real one, until a test has one of its calls stop or go wrong.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::held::{Held, Stopped};
@@ -41,7 +42,17 @@ impl StandIn {
         let stand_in = Self { dir: dir.clone(), real };
         let paths = std::iter::once(dir).chain(std::env::split_paths(&path));
         world.set("PATH", std::env::join_paths(paths).unwrap());
-        stand_in.write(&format!(
+        stand_in.restore();
+        stand_in
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Does as the real one again.
+    pub fn restore(&self) {
+        self.replace(&format!(
             "#!/bin/sh\n\
              d={dir:?}\n\
              [ -e \"$d/armed\" ] || exec {real:?} \"$@\"\n\
@@ -49,17 +60,15 @@ impl StandIn {
              while ! (set -C; : >\"$d/client.$n\") 2>/dev/null; do n=$((n + 1)); done\n\
              . \"$d/armed\"\n\
              exec {real:?} \"$@\"\n",
-            dir = stand_in.dir,
-            real = stand_in.real,
+            dir = self.dir,
+            real = self.real,
         ));
-        stand_in
     }
 
     /// Replaces it by another program.
-    pub fn write(&self, script: &str) {
+    pub fn replace(&self, script: &str) {
         let fresh = self.dir.join("fresh");
-        fs::write(&fresh, script).unwrap();
-        fs::set_permissions(&fresh, fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&fresh, script);
         fs::rename(&fresh, self.dir.join("tmux")).unwrap();
     }
 
@@ -141,6 +150,16 @@ impl StandIn {
         });
         found.unwrap_or_else(|| panic!("{at} was not reached within {REACHED_WITHIN:?}"))
     }
+}
+
+/// Written by a child: were the file ever open for writing here, a child that another worker starts in that moment would
+/// hold it open too, and it could not be run ("text file busy").
+pub fn write_program(path: &Path, text: &str) {
+    let mut command = Command::new("sh");
+    command.args(["-c", "cat >\"$0\" && chmod 755 \"$0\""]).arg(path).stdin(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
 }
 
 /// Looks again every 2 ms.

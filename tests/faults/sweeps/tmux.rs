@@ -1,6 +1,10 @@
 //! tmux as an enemy: its server dead, out of reach or another's, its program no tmux at all, and what lives beside it.
 
 mod death;
+mod endings;
+mod neighbours;
+mod program;
+mod socket;
 
 use crate::strace;
 use crate::sweep::{Run, Sweep, Tally};
@@ -15,7 +19,8 @@ pub const TMUX: Sweep = Sweep {
 };
 
 fn run(run: &Run) -> Tally {
-    let parts: [fn(&Run) -> Tally; 1] = [death::run];
+    let parts: [fn(&Run) -> Tally; 5] =
+        [endings::run, death::run, socket::run, program::run, neighbours::run];
     let mut tally = Tally::default();
     for part in parts {
         tally = tally.and(part(run));

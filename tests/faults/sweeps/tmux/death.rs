@@ -2,13 +2,14 @@
 //! leave children outside of their session.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::held::{self, Held};
 use crate::recovery;
 use crate::sampler::Sampler;
 use crate::stand_in::wait_closely;
 use crate::strace::{self, Point};
+use crate::support::world::files;
 use crate::support::{World, tree};
 use crate::sweep::{Finding, Harm, Run, Tally};
 
@@ -16,16 +17,6 @@ const TEXT: &str = "do not lose me";
 
 /// Every third call: each phase has many.
 const EVERY: usize = 3;
-
-/// So many calls at its end are those of a verb that writes down how it ended.
-const LAST_WORDS: usize = 20;
-
-/// The server is killed while a verb stands at a call.
-struct Strike {
-    verb: Verb,
-    point: Point,
-    is_at_the_end: bool,
-}
 
 /// Long beyond every limit.
 const ENDS_WITHIN: Duration = Duration::from_secs(60);
@@ -50,12 +41,21 @@ impl Verb {
             Self::Down => &["down"],
         }
     }
+
+    /// When it last wrote down what has become of the agents: what happens later it need not know.
+    fn last_word(self, world: &World) -> SystemTime {
+        let path = match self {
+            Self::Restart => files(&world.home.join("state/restart-status")).pop().unwrap(),
+            Self::Up | Self::UpOneMore | Self::Down => world.home.join("state/agents.json"),
+        };
+        path.metadata().unwrap().modified().unwrap()
+    }
 }
 
 pub fn run(run: &Run) -> Tally {
-    let points: Vec<Strike> = Verb::ALL.iter().flat_map(|verb| points(run, *verb)).collect();
+    let points: Vec<(Verb, Point)> = Verb::ALL.iter().flat_map(|verb| points(run, *verb)).collect();
     let sampler = Sampler::start();
-    run.points(&points, 40, 4, |strike| attempt(run, strike, &sampler))
+    run.points(&points, 40, 4, |(verb, point)| attempt(run, *verb, point, &sampler))
 }
 
 fn prepared(run: &Run, verb: Verb) -> (World, PathBuf) {
@@ -78,20 +78,15 @@ fn prepared(run: &Run, verb: Verb) -> (World, PathBuf) {
     (world, note)
 }
 
-fn points(run: &Run, verb: Verb) -> Vec<Strike> {
+fn points(run: &Run, verb: Verb) -> Vec<(Verb, Point)> {
     let (world, _) = prepared(run, verb);
     let mut counting = strace::counting(&world, run.netsky());
     counting.args(verb.words());
     world.call(counting).run().expect(0);
-    let points = strace::counted(&world);
-    let last = points.len().saturating_sub(LAST_WORDS);
-    let strike = |(number, point)| Strike { verb, point, is_at_the_end: number >= last };
-    points.into_iter().enumerate().step_by(EVERY).map(strike).collect()
+    strace::counted(&world).into_iter().step_by(EVERY).map(|point| (verb, point)).collect()
 }
 
-fn attempt(run: &Run, strike: &Strike, sampler: &Sampler) -> Vec<Finding> {
-    let Strike { verb, point, .. } = strike;
-    let verb = *verb;
+fn attempt(run: &Run, verb: Verb, point: &Point, sampler: &Sampler) -> Vec<Finding> {
     let what = format!("{verb:?}: the server killed after {point}");
     let (world, note) = prepared(run, verb);
     let trace = world.root().join("trace");
@@ -105,12 +100,14 @@ fn attempt(run: &Run, strike: &Strike, sampler: &Sampler) -> Vec<Finding> {
         is_over = is_over || (stopped.is_none() && child.try_wait().unwrap().is_some());
         (stopped.is_some() || is_over).then_some(stopped)
     });
-    if let Some(stopped) = stopped.flatten() {
+    let struck = stopped.flatten().map(|stopped| {
         if let Some(server) = world.server_pid() {
             held::kill(server);
         }
+        let struck = SystemTime::now();
         drop(stopped);
-    }
+        struck
+    });
     let ended = wait_closely(ENDS_WITHIN, &mut || child.try_wait().unwrap());
     if ended.is_none() {
         child.kill().unwrap();
@@ -127,7 +124,8 @@ fn attempt(run: &Run, strike: &Strike, sampler: &Sampler) -> Vec<Finding> {
             format!("{what}: down, and there is {:?}", tree::marked(&world.home)),
         ));
     }
-    if code == Some(0) && verb != Verb::Down && !strike.is_at_the_end && world.server_pid().is_none() {
+    let was_at_work = struck.is_some_and(|struck| verb.last_word(&world) > struck);
+    if code == Some(0) && verb != Verb::Down && was_at_work && world.server_pid().is_none() {
         found.push((Harm::FalseSuccess, format!("{what}: 0, and there is no server: {said}")));
     }
     if verb == Verb::Down {
