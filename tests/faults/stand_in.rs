@@ -128,6 +128,12 @@ impl StandIn {
         ));
     }
 
+    /// One client is this shell script, in which `$real` is tmux.
+    pub fn instead(&self, client: usize, script: &str) {
+        let real = &self.real;
+        self.arm(&format!("[ $n = {client} ] && {{ real={real:?}; {script}; }}\n"));
+    }
+
     /// Whether that many clients have begun.
     pub fn has_reached(&self, client: usize) -> bool {
         self.dir.join(format!("client.{client}")).exists()

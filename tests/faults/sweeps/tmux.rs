@@ -1,10 +1,10 @@
 //! tmux as an enemy: its server dead, out of reach or another's, its program no tmux at all, and what lives beside it.
 
+mod clients;
 mod death;
 mod endings;
 mod neighbours;
 mod program;
-mod socket;
 
 use crate::strace;
 use crate::sweep::{Run, Sweep, Tally};
@@ -20,7 +20,7 @@ pub const TMUX: Sweep = Sweep {
 
 fn run(run: &Run) -> Tally {
     let parts: [fn(&Run) -> Tally; 5] =
-        [endings::run, death::run, socket::run, program::run, neighbours::run];
+        [death::run, clients::run, endings::run, program::run, neighbours::run];
     let mut tally = Tally::default();
     for part in parts {
         tally = tally.and(part(run));

@@ -1,4 +1,4 @@
-//! The socket of the server unlinked, another server put in its place, or a connection refused, before each client.
+//! One client of netsky's that gets to the wrong server or to none, or whose answer is lost: each client of each verb.
 
 use std::process::Command;
 use std::time::Duration;
@@ -15,18 +15,25 @@ use crate::sweep::{Finding, Harm, Run, Tally};
 
 const TEXT: &str = "do not lose me";
 
-/// What becomes of the socket.
+/// What becomes of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
-    /// The client's connection is refused.
-    Refused,
-    /// It is unlinked.
-    Unlinked,
-    /// Somebody else's server listens at its path.
+    /// Somebody else's server listens at the socket's path.
     Taken,
+    /// The socket is unlinked.
+    Unlinked,
+    /// Its connection is refused.
+    Refused,
+    /// It does nothing and says nothing.
+    Idle,
+    /// It does what it should and dies before it says so.
+    Killed,
+    /// Only the beginning of what it says arrives.
+    CutShort,
 }
 
-const FATES: [Fate; 3] = [Fate::Refused, Fate::Unlinked, Fate::Taken];
+const FATES: [Fate; 6] =
+    [Fate::Taken, Fate::Unlinked, Fate::Refused, Fate::Idle, Fate::Killed, Fate::CutShort];
 
 const VERBS: [&[&str]; 7] = [
     &["restart", "1", "--handoff", "note.md"],
@@ -72,18 +79,21 @@ fn points(run: &Run, verb: &'static [&'static str]) -> Vec<Point> {
 
 fn attempt(run: &Run, point: Point, sampler: &Sampler) -> Vec<Finding> {
     let Point { verb, client, fate } = point;
-    let what = format!("{verb:?}: the socket {fate:?} before client {client}");
+    let what = format!("{verb:?}: client {client} {fate:?}");
     let (world, stand_in) = prepared(run);
     let own = world.server_pid().unwrap();
     let at = At { client, sends: 0 };
     match fate {
         Fate::Refused => stand_in.inject(client, "connect:error=ECONNREFUSED"),
         Fate::Unlinked | Fate::Taken => stand_in.hold(at),
+        Fate::Idle => stand_in.instead(client, "exit 0"),
+        Fate::Killed => stand_in.instead(client, "\"$real\" \"$@\" >/dev/null; kill -9 $$"),
+        Fate::CutShort => stand_in.instead(client, "\"$real\" \"$@\" | head -c 90; exit 0"),
     }
     let mut child = world.netsky(verb.iter().copied()).start();
     let mut found = Vec::new();
     let mut foreign = None;
-    if fate != Fate::Refused
+    if matches!(fate, Fate::Unlinked | Fate::Taken)
         && let Some(held) = stand_in.wait_for_held(at, || child.try_wait().unwrap().is_some())
     {
         stand_in.disarm();
@@ -114,6 +124,11 @@ fn attempt(run: &Run, point: Point, sampler: &Sampler) -> Vec<Finding> {
     if servers.iter().filter(|pid| tree::is_alive(**pid)).count() > 1 {
         found.push((Harm::Doubled, format!("{what}: servers {servers:?}: {code:?} {said}")));
     }
+    if code == Some(0) && matches!(verb[0], "restart" | "up") {
+        // A server without its socket makes it again when it is looked at.
+        world.netsky(["status"]).run();
+        found.extend(missing(&world, Harm::FalseSuccess, &format!("{what}: {said}")));
+    }
     found.extend(recovered(&world, verb, code, &what, &said));
     found.extend(sampler.findings(&world.home, &what));
     found
@@ -136,16 +151,20 @@ fn recovered(world: &World, verb: &[&str], code: Option<i32>, what: &str, said: 
     if again.code != 0 {
         found.push((Harm::Other, format!("{what}: then up: {} {}", again.code, again.stderr)));
     }
-    let sessions = world.sessions();
-    if !["agent0", "agent1"].iter().all(|name| sessions.iter().any(|session| session == name)) {
-        found.push((Harm::Lost, format!("{what}: then up leaves {sessions:?}")));
-    }
+    found.extend(missing(world, Harm::Lost, &format!("{what}: then up")));
     if verb.contains(&"--handoff") {
         found.extend(recovery::hand_over(world, &world.work.join("note.md"), TEXT, what));
     }
     found.extend(recovery::records(world, what));
     found.extend(recovery::generations(world, what));
     found
+}
+
+/// The agents that should be there and are not.
+fn missing(world: &World, harm: Harm, what: &str) -> Option<Finding> {
+    let sessions = world.sessions();
+    let is_there = |name: &&str| sessions.iter().any(|session| session == name);
+    (!["agent0", "agent1"].iter().all(is_there)).then(|| (harm, format!("{what}: there is {sessions:?}")))
 }
 
 /// Somebody else's server at the path of ours, with sessions that have our ids and names.
