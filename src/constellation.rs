@@ -15,6 +15,7 @@ pub mod ready;
 pub mod recovery;
 pub mod restart;
 pub mod scene;
+pub mod screens;
 pub mod spawn;
 pub mod teardown;
 pub mod trouble;

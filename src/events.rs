@@ -10,9 +10,6 @@ use serde::Serialize;
 use crate::paths::Home;
 use crate::{clock, persist, text};
 
-/// A log larger than this is put aside; one older log is kept.
-const ROTATED_AT: u64 = 8 << 20;
-
 /// One line.
 #[derive(Debug, Serialize)]
 pub struct Event {
@@ -40,11 +37,7 @@ impl Event {
     /// Appends it to the log of `home`.
     pub fn log(&self, home: &Home) {
         let path = home.events();
-        let full = std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() > ROTATED_AT);
-        if full {
-            // Two that rotate at once lose at most an old log.
-            drop(persist::rename(&path, &path.with_extension("jsonl.1")));
-        }
+        drop(persist::turn_over(&path));
         if let Ok(line) = serde_json::to_string(self) {
             drop(persist::append_line(&path, &line));
         }

@@ -5,6 +5,7 @@
 //! the time and the process that made them, so that debris is recognised by name. Names and formats are the callers'.
 
 mod debris;
+mod log;
 mod volatile;
 
 use std::ffi::OsString;
@@ -20,7 +21,8 @@ use crate::failpoint::{self, Step};
 use crate::id::RestartId;
 
 pub use debris::{is_debris, momentary_name, sweep_debris};
-pub use volatile::{rewrite_volatile, write_volatile};
+pub use log::{append_line, turn_over};
+pub use volatile::{remove_volatile, rewrite_volatile, write_volatile};
 
 /// What begins the name of every temporary file.
 pub const TEMPORARY_PREFIX: &str = ".tmp-";
@@ -159,22 +161,6 @@ pub fn prove_writable(dir: &Path) -> Result<()> {
     let probe = dir.join("probe");
     let temporary = written_temporary(&probe, b"probe")?;
     temporary.close().map_err(failed("removing a probe in", dir))
-}
-
-/// Appends one line to a log. A log is not synced; a torn last line is the reader's to skip.
-///
-/// # Errors
-/// What the system said; a FIFO in its place is not waited for.
-pub fn append_line(path: &Path, line: &str) -> Result<()> {
-    failpoint::reach("persist.append");
-    let mut file = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed())
-        .open(path)
-        .map_err(failed("opening", path))?;
-    file.write_all(format!("{line}\n").as_bytes()).map_err(failed("appending to", path))
 }
 
 /// Locks a file where it is free, once. `false`: somebody else has it.

@@ -166,7 +166,7 @@ pub struct Restart {
     pub stop_grace: Duration,
     /// How many may be starting at once; 0: all.
     pub start_parallel: u32,
-    /// Status records kept.
+    /// Status records kept, and screens of each agent.
     pub status_keep: usize,
 }
 

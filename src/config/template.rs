@@ -92,7 +92,7 @@ const REST: &str = r#"
 # prompt_wait = "30s"       # for the dialogs before it
 # stop_grace = "5s"         # between asking an agent to end and ending it
 # start_parallel = 0        # how many may be starting at once; 0: all
-# status_keep = 20          # how many restarts `netsky history` remembers
+# status_keep = 20          # how many restarts `netsky history` remembers, and screens `netsky logs`
 
 [handoff]
 # keep = 100                # envelopes in the archive; NETSKY_HANDOFF_KEEP overrides

@@ -25,6 +25,7 @@ use super::plan::{Plan, Sources, Wish};
 use super::preflight::Preflight;
 use super::ready::{Awaited, Settled};
 use super::scene::Scene;
+use super::screens;
 use super::spawn::Spawner;
 use super::teardown::Teardown;
 use super::trouble::{self, Trouble};
@@ -80,7 +81,8 @@ impl Means<'_> {
         self.interrupts.pending().map_or(Ok(()), |signal| Err(Trouble::signalled(signal)))
     }
 
-    /// Removes what killed commands left: temporaries older than an hour. That it fails stops nothing.
+    /// Removes what killed commands left (temporaries older than an hour) and the oldest screens. That it fails stops
+    /// nothing.
     pub fn tidy(&self) {
         let now = clock::utc_now();
         let home = self.home;
@@ -99,6 +101,10 @@ impl Means<'_> {
         }
         if let Err(error) = self.tmux.sweep_debris(now) {
             Event::new("debris").with("why", error).log(home);
+        }
+        // As far back as the history goes.
+        if let Err(error) = screens::prune(home, self.config.restart.status_keep, now) {
+            Event::new("prune-failed").with("why", error).log(home);
         }
     }
 

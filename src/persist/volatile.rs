@@ -32,6 +32,16 @@ pub fn rewrite_volatile(path: &Path, bytes: &[u8]) -> Result<()> {
     if path.exists() && write_over_spare(path, bytes).is_ok() { Ok(()) } else { write_volatile(path, bytes) }
 }
 
+/// Unlinks a file that a crash may bring back. `false`: there was none.
+pub fn remove_volatile(path: &Path) -> Result<bool> {
+    failpoint::reach("volatile.remove");
+    match std::fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(failed("removing", path)(error)),
+    }
+}
+
 fn write_over_spare(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let spare = spare_of(path);
     let flags = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits().cast_signed();
