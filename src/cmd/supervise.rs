@@ -145,7 +145,8 @@ fn start(
     let stdin = lock.lend().map_err(|error| Trouble::system("lending the lock", &error))?;
     let arguments: Vec<OsString> = vec!["supervise".into(), path.clone().into()];
     let log = home.root().join("log/supervise.log");
-    persist::turn_over(&log)?;
+    // That it stays long stops nothing.
+    drop(persist::turn_over(&log));
     let supervisor =
         process::spawn_detached(&caller.netsky, &arguments, &inheritable(&caller.environment), stdin, &log)
             .map_err(|error| Trouble::system("starting the supervisor", &error))?;

@@ -157,7 +157,8 @@ impl Run {
     }
 }
 
-fn said(panic: &(dyn std::any::Any + Send)) -> String {
+/// The words of a panic.
+pub fn said(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words").to_owned()
 }
