@@ -285,14 +285,14 @@ mod tests {
         let failure = Failure { step: Phase::Preflight, message, agent: None, screen: None, hint: None };
         record.finish(Ending::Errored { failure, exit_code: 1 }, at, Duration::ZERO).unwrap();
         store.write(&record).unwrap();
-        let holder = std::thread::spawn(move || {
+        let holder = process::beside(move || {
             process::poll(Duration::from_millis(200), Deadline::after(Duration::from_millis(200)), || {
                 None::<()>
             });
             drop(held);
         });
         take_lock(&scene.home, "up", RestartId::fresh(), None).unwrap();
-        holder.join().unwrap();
+        holder.unwrap().blocking_recv().unwrap();
     }
 
     #[test]

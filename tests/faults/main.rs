@@ -25,7 +25,6 @@ mod loop_disk;
 mod recovery;
 mod sampler;
 mod stand_in;
-mod soak;
 mod strace;
 #[path = "../support/mod.rs"]
 mod support;

@@ -7,10 +7,17 @@ mod kill;
 mod limits;
 mod power_cut;
 mod racers;
-mod soak;
 mod tmux;
 mod verbs;
 
 use crate::sweep::Sweep;
 
-pub const ALL: &[Sweep] = &[kill::RESTART, power_cut::POWER_CUT, racers::RACERS, errors::ERRORS, frozen::FROZEN, tmux::TMUX, limits::LIMITS, soak::SOAK];
+pub const ALL: &[Sweep] = &[
+    kill::RESTART,
+    power_cut::POWER_CUT,
+    racers::RACERS,
+    errors::ERRORS,
+    frozen::FROZEN,
+    tmux::TMUX,
+    limits::LIMITS,
+];
