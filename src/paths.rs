@@ -269,6 +269,10 @@ impl Home {
     pub fn draft(&self, agent: AgentName) -> PathBuf {
         self.root.join(format!("handoff/draft/{agent}.md"))
     }
+    /// Everything that is handed over, but for the inboxes.
+    pub fn handoff(&self) -> PathBuf {
+        self.root.join("handoff")
+    }
     /// Claimed hand-overs that are not yet delivered.
     pub fn claims(&self) -> PathBuf {
         self.root.join("handoff/claims")

@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 use crate::failpoint::{self, Step};
 use crate::id::RestartId;
 
-pub use debris::{is_debris, momentary_name, sweep_debris};
+pub use debris::{is_debris, momentary_name, sweep_debris, sweep_debris_below};
 pub use log::{append_line, turn_over};
 pub use volatile::{remove_volatile, rewrite_volatile, write_volatile};
 
@@ -336,8 +336,8 @@ pub fn list(dir: &Path) -> Result<(Vec<String>, usize)> {
     };
     let mut names = Vec::new();
     let mut skipped = 0;
-    for name in entries {
-        match name.into_string() {
+    for entry in entries {
+        match entry.file_name().into_string() {
             Ok(name) if !name.starts_with(TEMPORARY_PREFIX) => names.push(name),
             _ => skipped += 1,
         }
@@ -346,12 +346,10 @@ pub fn list(dir: &Path) -> Result<(Vec<String>, usize)> {
     Ok((names, skipped))
 }
 
-/// All names in a directory; a listing that a signal cut short is begun again.
-fn entries_of(dir: &Path) -> io::Result<Vec<OsString>> {
+/// All that is in a directory; a listing that a signal cut short is begun again.
+fn entries_of(dir: &Path) -> io::Result<Vec<fs::DirEntry>> {
     loop {
-        let listed: io::Result<Vec<OsString>> = fs::read_dir(dir)
-            .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.file_name())).collect());
-        match listed {
+        match fs::read_dir(dir).and_then(Iterator::collect) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             listed => return listed,
         }

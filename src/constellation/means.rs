@@ -86,16 +86,11 @@ impl Means<'_> {
     pub fn tidy(&self) {
         let now = clock::utc_now();
         let home = self.home;
-        let dirs = [
-            home.root().join("state"),
-            home.beacons(),
-            home.restart_status(),
-            home.prompts(),
-            home.run(),
-            home.screens_root(),
-        ];
-        for dir in dirs {
-            if let Err(error) = persist::sweep_debris(&dir, now) {
+        // What is handed over is swept by recovery.
+        let below =
+            ["state", "log", "run"].map(|name| persist::sweep_debris_below(&home.root().join(name), now));
+        for swept in below.into_iter().chain([persist::sweep_debris(home.root(), now)]) {
+            if let Err(error) = swept {
                 Event::new("debris").with("why", error).log(home);
             }
         }

@@ -117,17 +117,9 @@ pub fn sweep(home: &Home, now: DateTime<Utc>) -> Result<usize> {
 
 /// [`sweep`] beside those claimants that live.
 fn sweep_beside(home: &Home, now: DateTime<Utc>, is_alive: fn(ProcessId) -> bool) -> Result<usize> {
-    let mut dirs = vec![home.claims(), home.archive(), super::draft::dir(home)];
-    for agent in Inbox::agents(home)? {
-        dirs.extend(Inbox::of(home, agent).dirs());
-    }
-    let mut removed = orphaned_records(home, now, is_alive)?;
-    for dir in dirs {
-        if dir.is_dir() {
-            removed += persist::sweep_debris(&dir, now)?;
-        }
-    }
-    Ok(removed)
+    let removed = orphaned_records(home, now, is_alive)?;
+    let handed_over = persist::sweep_debris_below(&home.handoff(), now)?;
+    Ok(removed + handed_over + persist::sweep_debris_below(&home.inboxes(), now)?)
 }
 
 fn orphaned_records(home: &Home, now: DateTime<Utc>, is_alive: fn(ProcessId) -> bool) -> Result<usize> {

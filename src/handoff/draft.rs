@@ -68,10 +68,6 @@ pub fn source(home: &Home, agent: AgentName, generation: Generation) -> Result<O
     Ok(ours.then(|| Source::Draft(home.draft(agent))))
 }
 
-pub(super) fn dir(home: &Home) -> PathBuf {
-    persist::parent_of(&home.draft(AgentName::ROOT)).to_owned()
-}
-
 fn record_path(home: &Home, agent: AgentName) -> PathBuf {
     home.draft(agent).with_extension("json")
 }

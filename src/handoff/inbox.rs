@@ -130,13 +130,6 @@ impl Inbox {
         }
     }
 
-    /// All directories that may hold debris.
-    pub(super) fn dirs(&self) -> Vec<PathBuf> {
-        let mut dirs: Vec<PathBuf> = Place::ALL.map(|place| self.dir(place)).into();
-        dirs.push(shown::dir(&self.home, self.agent));
-        dirs
-    }
-
     /// What is in one place, oldest first.
     pub fn list(&self, place: Place) -> Result<Listing> {
         Listing::of(&self.dir(place), &["cur", "done", "corrupt"])

@@ -3,6 +3,7 @@
 //! A name says when it was made and by which process. The time alone proves nothing, because the clock may have been set
 //! since: what a living process made is never debris.
 
+use std::io;
 use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -38,10 +39,28 @@ pub fn is_debris(name: &str, prefix: &str, now: DateTime<Utc>, is_alive: impl Fn
 
 /// Removes temporaries in `dir` that killed processes left; returns how many.
 pub fn sweep_debris(dir: &Path, now: DateTime<Utc>) -> Result<usize> {
+    sweep(dir, now, false)
+}
+
+/// [`sweep_debris`] in `dir` and in all directories below it; links are not followed.
+pub fn sweep_debris_below(dir: &Path, now: DateTime<Utc>) -> Result<usize> {
+    sweep(dir, now, true)
+}
+
+fn sweep(dir: &Path, now: DateTime<Utc>, below: bool) -> Result<usize> {
+    let entries = match entries_of(dir) {
+        Ok(entries) => entries,
+        // A directory that a command at work made for itself may be gone again.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(failed("listing", dir)(error)),
+    };
     let mut removed = 0;
-    for name in entries_of(dir).map_err(failed("listing", dir))? {
+    for entry in entries {
+        let name = entry.file_name();
         if name.to_str().is_some_and(|name| is_debris(name, TEMPORARY_PREFIX, now, ProcessId::is_alive)) {
-            removed += usize::from(remove(&dir.join(name))?);
+            removed += usize::from(remove(&entry.path())?);
+        } else if below && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            removed += sweep(&entry.path(), now, true)?;
         }
     }
     Ok(removed)
@@ -51,7 +70,7 @@ pub fn sweep_debris(dir: &Path, now: DateTime<Utc>) -> Result<usize> {
 mod tests {
     use super::*;
     use crate::clock::utc_now;
-    use crate::persist::append_line;
+    use crate::persist::{append_line, make_dir};
 
     #[test]
     fn only_what_no_living_process_made_is_debris() {
@@ -92,5 +111,10 @@ mod tests {
         }
         assert_eq!(sweep_debris(dir.path(), utc_now()).unwrap(), 1);
         assert!(young.exists() && foreign.exists() && !old.exists());
+        let below = dir.path().join("a/b");
+        make_dir(&below).unwrap();
+        append_line(&below.join(old.file_name().unwrap()), "x").unwrap();
+        assert_eq!(sweep_debris_below(dir.path(), utc_now()).unwrap(), 1);
+        assert_eq!(std::fs::read_dir(below).unwrap().count(), 0);
     }
 }
