@@ -91,6 +91,29 @@ pub fn wake(home: &Home, agent: AgentName) -> usize {
     woken
 }
 
+/// Removes the sockets of those who were killed while they waited; returns how many. Without this they would stay until
+/// the next hook, and in a house where no agent reports for ever.
+pub fn sweep(home: &Home) -> usize {
+    let Ok(entries) = fs::read_dir(home.wake()) else { return 0 };
+    let is_ours = |entry: &fs::DirEntry| {
+        entry.file_name().to_str().is_some_and(|name| name.parse::<RestartId>().is_ok())
+    };
+    let deserted = entries.flatten().filter(is_ours).filter(|entry| is_deserted(home, entry));
+    deserted.filter(|entry| fs::remove_file(entry.path()).is_ok()).count()
+}
+
+fn is_deserted(home: &Home, entry: &fs::DirEntry) -> bool {
+    let connected = UnixDatagram::unbound().and_then(|socket| {
+        socket.connect(entry.path()).or_else(|error| match error.kind() {
+            io::ErrorKind::InvalidInput => {
+                socket.connect(Short::of(&home.wake())?.path(&entry.file_name().to_string_lossy()))
+            }
+            _ => Err(error),
+        })
+    });
+    connected.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +126,20 @@ mod tests {
         let listener = Listener::bind(&home).unwrap();
         assert_eq!(wake(&home, AgentName::ROOT), 1);
         assert_eq!(listener.socket().recv(&mut [0; 8]).unwrap(), 6);
+    }
+
+    #[test]
+    fn sockets_of_the_killed_are_swept_without_a_wake_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::locate(Some(dir.path()), None, None).unwrap();
+        home.create().unwrap();
+        let listener = Listener::bind(&home).unwrap();
+        let gone = home.wake().join(RestartId::fresh().to_string());
+        drop(UnixDatagram::bind(&gone).unwrap());
+        let foreign = home.wake().join("notes");
+        crate::persist::append_line(&foreign, "not ours").unwrap();
+        assert_eq!(sweep(&home), 1);
+        assert!(!gone.exists() && foreign.exists() && listener.path.exists());
     }
 
     #[test]

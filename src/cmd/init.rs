@@ -54,15 +54,16 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
         return plan(&file, &choices, &commands).map(|()| Exit::Done);
     }
     caller.made_home()?;
+    // The configuration comes last: while there is none this can be said again, so that a killed one is made whole.
+    for command in &commands {
+        command.install()?;
+    }
     write(&file, &template(&choices))?;
     output::talk(&format!("netsky: made {}", file.display()));
     if !asks(args, caller) {
         output::talk("  nobody was asked: what no option says has its safe default");
     }
     say_choices(&choices, &found);
-    for command in &commands {
-        command.install()?;
-    }
     output::talk(&format!("next: {}", next_step(&choices, &found)));
     Ok(Exit::Done)
 }

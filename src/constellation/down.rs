@@ -72,6 +72,7 @@ pub fn carry_out(
     }
     // First of all, so that nothing revives what is being ended.
     means.desire("down", scene, |desired| desired.retain(|name, _| !agents.contains(name)))?;
+    means.tidy();
     let recovered = recovery::recover(means.home, held, clock::utc_now())?;
     means.tear_down(plan, agents.clone(), scene, None)?;
     let server_ended = match &scene.snapshot {

@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::agent::briefing::{self, Facts};
 use crate::agent::dialog::Allowances;
 use crate::agent::profile::Profile;
+use crate::agent::wake;
 use crate::clock;
 use crate::config::{self, Config, Permissions, StartupHow};
 use crate::events::Event;
@@ -81,8 +82,8 @@ impl Means<'_> {
         self.interrupts.pending().map_or(Ok(()), |signal| Err(Trouble::signalled(signal)))
     }
 
-    /// Removes what killed commands left (temporaries older than an hour) and the oldest screens. That it fails stops
-    /// nothing.
+    /// Removes what killed commands left (temporaries older than an hour, sockets) and the oldest screens. That it fails
+    /// stops nothing.
     pub fn tidy(&self) {
         let now = clock::utc_now();
         let home = self.home;
@@ -97,6 +98,7 @@ impl Means<'_> {
         if let Err(error) = self.tmux.sweep_debris(now) {
             Event::new("debris").with("why", error).log(home);
         }
+        wake::sweep(home);
         // As far back as the history goes.
         if let Err(error) = screens::prune(home, self.config.restart.status_keep, now) {
             Event::new("prune-failed").with("why", error).log(home);

@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::agent::hook::spoken_name;
+use crate::clock;
 use crate::persist::{self, Published};
 
 use super::super::{Caller, CommandError, output};
@@ -52,8 +53,11 @@ impl Command {
         let failed = |error| {
             CommandError::failed(format!("making {shown}")).because(error).hint("netsky init --no-commands")
         };
+        let dir = persist::parent_of(&self.path);
+        // No other command will ever look here for what a killed one left.
+        persist::sweep_debris(dir, clock::utc_now()).map_err(failed)?;
         if std::fs::symlink_metadata(&self.path).is_err() {
-            persist::make_dir(persist::parent_of(&self.path)).map_err(failed)?;
+            persist::make_dir(dir).map_err(failed)?;
             if persist::publish(&self.path, self.text.as_bytes()).map_err(failed)? == Published::New {
                 output::talk(&format!("netsky: made {shown}"));
                 return Ok(());
