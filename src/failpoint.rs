@@ -32,6 +32,8 @@ pub enum Step {
     Belief,
     /// Making ids that come after all that are known, whatever the clock says.
     Succession,
+    /// Noting signals instead of ending by them.
+    Signals,
 }
 
 impl Step {
@@ -49,6 +51,7 @@ impl Step {
             Self::Highlight => "highlight",
             Self::Belief => "belief",
             Self::Succession => "succession",
+            Self::Signals => "signals",
         }
     }
 }

@@ -135,7 +135,9 @@ impl Lock {
         let bytes = persist::to_line(&named, &self.path).map_err(|error| failed.clone()(error.source))?;
         let write = |file: &mut File| {
             file.rewind()?;
+            failpoint::reach("lock.empty");
             file.set_len(0)?;
+            failpoint::reach("lock.name");
             file.write_all(&bytes)
         };
         write(&mut self.file).map_err(failed)

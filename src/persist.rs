@@ -67,6 +67,7 @@ pub fn make_dir(dir: &Path) -> Result<()> {
     if let Some(parent) = dir.parent() {
         make_dir(parent)?;
     }
+    failpoint::reach("persist.mkdir");
     match fs::DirBuilder::new().mode(0o700).create(dir) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => return Ok(()),
@@ -94,6 +95,7 @@ pub fn publish(path: &Path, bytes: &[u8]) -> Result<Published> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Published::Existed,
         Err(error) => return Err(failed("linking into place", path)(error)),
     };
+    failpoint::reach("persist.unlink");
     temporary.close().map_err(failed("removing the temporary file of", path))?;
     sync_dir(parent_of(path))?;
     Ok(outcome)

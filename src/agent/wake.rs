@@ -10,6 +10,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
+use crate::failpoint;
 use crate::id::RestartId;
 use crate::name::AgentName;
 use crate::paths::Home;
@@ -29,6 +30,7 @@ impl Listener {
     pub fn bind(home: &Home) -> io::Result<Self> {
         let name = RestartId::fresh().to_string();
         let path = home.wake().join(&name);
+        failpoint::reach("wake.bind");
         let socket = UnixDatagram::bind(&path).or_else(|error| match error.kind() {
             io::ErrorKind::InvalidInput => UnixDatagram::bind(Short::of(&home.wake())?.path(&name)),
             _ => Err(error),
@@ -73,6 +75,7 @@ pub fn wake(home: &Home, agent: AgentName) -> usize {
     for entry in entries.flatten() {
         let path = entry.path();
         let name = agent.to_string();
+        failpoint::reach("wake.send");
         let sent = sender.send_to(name.as_bytes(), &path).or_else(|error| match error.kind() {
             io::ErrorKind::InvalidInput => {
                 let dir = Short::of(&home.wake())?;

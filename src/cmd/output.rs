@@ -5,6 +5,7 @@
 
 use std::io::{self, Write};
 
+use crate::failpoint;
 use crate::process::Standard;
 use crate::text;
 
@@ -30,6 +31,7 @@ pub(super) fn shown(text: &str) -> Result<(), CommandError> {
 }
 
 fn write(bytes: &[u8]) -> io::Result<()> {
+    failpoint::reach("output.data");
     Standard::Output.was_open()?;
     let mut stdout = io::stdout().lock();
     stdout.write_all(bytes).and_then(|()| stdout.flush())

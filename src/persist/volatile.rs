@@ -80,6 +80,7 @@ fn spare_of(path: &Path) -> PathBuf {
 #[cfg(target_os = "linux")]
 fn exchange(from: &Path, to: &Path) -> io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
+    failpoint::reach("volatile.exchange");
     Ok(renameat_with(CWD, from, CWD, to, RenameFlags::EXCHANGE)?)
 }
 

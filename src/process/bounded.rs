@@ -199,8 +199,11 @@ fn feed(child: &mut Child, input: Vec<u8>) -> io::Result<()> {
     let Some(mut stdin) = child.stdin.take().filter(|_| !input.is_empty()) else { return Ok(()) };
     // On a thread: a child that writes before it reads must not lock both of us. A child that does not read what
     // it is given (EPIPE) says the rest by its exit code.
-    let write = move || match stdin.write_all(&input) {
-        Ok(()) | Err(_) => {}
+    let write = move || {
+        failpoint::reach("process.feed");
+        match stdin.write_all(&input) {
+            Ok(()) | Err(_) => {}
+        }
     };
     beside(write).map(drop)
 }

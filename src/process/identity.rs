@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
+use crate::failpoint;
+
 /// One process: a reused pid has another start time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ProcessId {
@@ -65,6 +67,7 @@ impl ProcessId {
     #[cfg(target_os = "linux")]
     pub fn signal(self, signal: Signal) -> io::Result<bool> {
         use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
+        failpoint::reach("process.signal");
         let Some(pid) = Pid::from_raw(self.pid) else { return Ok(false) };
         // Open first, compare then: what the descriptor names cannot change any more.
         let sent = match pidfd_open(pid, PidfdFlags::empty()) {

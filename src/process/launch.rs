@@ -52,6 +52,7 @@ pub fn replace_self(replacement: &Replacement) -> LaunchError {
         return LaunchError { program: String::new(), source };
     };
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(replacement.umask));
+    failpoint::reach("process.replace");
     let source = command(program)
         .args(arguments)
         .env_clear()
@@ -111,6 +112,7 @@ pub fn spawn_detached(
 pub fn start_conversation(mut command: Command) -> Result<tokio::process::Child, LaunchError> {
     let program = command.get_program().to_string_lossy().into_owned();
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
+    failpoint::reach("process.converse");
     tokio::process::Command::from(command)
         .kill_on_drop(true)
         .spawn()

@@ -99,6 +99,7 @@ impl LaidOut {
     /// Writes the groups into a directory of their own below `run_dir`.
     pub(super) fn lay(batch: &Batch, run_dir: &Path, nonce: &str, bond: &Bond) -> Result<Self, LayError> {
         let contents = batch.contents(nonce).map_err(LayError::Argument)?;
+        failpoint::reach("tmux.lay");
         let dir = tempfile::Builder::new()
             .prefix(&persist::momentary_name(PREFIX))
             .permissions(fs::Permissions::from_mode(0o700))
