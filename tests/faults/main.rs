@@ -25,7 +25,14 @@ mod loop_disk;
 mod recovery;
 mod sampler;
 mod stand_in;
+mod debris;
+mod errand;
+mod passage;
+mod puppet;
+mod scenarios;
+mod stage;
 mod strace;
+mod strike;
 #[path = "../support/mod.rs"]
 mod support;
 mod sweep;

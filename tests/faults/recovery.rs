@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::debris;
 use crate::support::world::files;
 use crate::support::{World, tree, world};
 use crate::sweep::{Finding, Harm};
 
 /// One `up` after whatever happened to a hand-over of `note` (which held `text`), then everything is looked at.
 pub fn findings_after_up(world: &World, note: &Path, text: &str, what: &str) -> Vec<Finding> {
+    debris::age(&world.home);
     let ran = world.netsky(["up", "1", "--agent", "demo"]).run();
     let mut found = Vec::new();
     if ran.code != 0 {
@@ -31,9 +33,37 @@ pub fn findings_after_up(world: &World, note: &Path, text: &str, what: &str) -> 
         found.push((Harm::Lost, format!("{what}: not taken, {:?}", world.envelopes())));
     }
     found.extend(hand_over(world, note, text, what));
-    found.extend(records(world, what));
-    found.extend(generations(world, what));
+    found.extend(home(world, what));
     found
+}
+
+/// What must be so in every home after one recovery run, whatever was going on before.
+pub fn home(world: &World, what: &str) -> Vec<Finding> {
+    let mut found = records(world, what);
+    found.extend(generations(world, what));
+    found.extend(inboxes(world, what));
+    found.extend(claims(world, what));
+    found.extend(lock(world, what));
+    found.extend(moved_aside(&world.home, what));
+    found.extend(debris::findings(&world.home, what));
+    found
+}
+
+/// Envelopes of an agent, wherever they are.
+pub fn envelopes_of(world: &World, agent: &str) -> Vec<PathBuf> {
+    let inbox = world.home.join("inbox").join(agent);
+    let files = [inbox.clone(), inbox.join("cur"), inbox.join("done")].map(|dir| files(&dir));
+    files.into_iter().flatten().filter(|path| is_envelope(path)).collect()
+}
+
+fn is_envelope(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "json")
+}
+
+/// The text of an envelope; `None` where it is not whole.
+pub fn text_of(path: &Path) -> Option<String> {
+    let envelope: serde_json::Value = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+    envelope["text"].as_str().map(str::to_owned)
 }
 
 fn id_of(path: &Path) -> String {
@@ -43,12 +73,7 @@ fn id_of(path: &Path) -> String {
 /// The text is where it was or in the inbox once, and archived.
 pub fn hand_over(world: &World, note: &Path, text: &str, what: &str) -> Vec<Finding> {
     let mut found = Vec::new();
-    let inbox = world.home.join("inbox/agent0");
-    let envelopes: Vec<_> = [inbox.clone(), inbox.join("cur"), inbox.join("done")]
-        .iter()
-        .flat_map(|dir| files(dir))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
-        .collect();
+    let envelopes = envelopes_of(world, "agent0");
     let ids: BTreeSet<String> = envelopes.iter().map(|path| id_of(path)).collect();
     let places = envelopes.len() + usize::from(note.exists());
     if places == 0 {
@@ -58,9 +83,7 @@ pub fn hand_over(world: &World, note: &Path, text: &str, what: &str) -> Vec<Find
         found.push((Harm::Doubled, format!("{what}: {envelopes:?}, source there: {}", note.exists())));
     }
     for path in &envelopes {
-        let held =
-            fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
-        if held.is_none_or(|envelope| envelope["text"] != text) {
+        if text_of(path).is_none_or(|held| held != text) {
             found.push((Harm::Torn, format!("{what}: {}", path.display())));
         }
     }
@@ -68,6 +91,59 @@ pub fn hand_over(world: &World, note: &Path, text: &str, what: &str) -> Vec<Find
         files(&world.home.join("handoff/archive")).iter().map(|path| id_of(path)).collect();
     for id in ids.difference(&archived) {
         found.push((Harm::Lost, format!("{what}: {id} is not in the archive")));
+    }
+    found
+}
+
+/// In every inbox each envelope is whole, there once, and in the archive.
+pub fn inboxes(world: &World, what: &str) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let archived: BTreeSet<String> =
+        files(&world.home.join("handoff/archive")).iter().map(|path| id_of(path)).collect();
+    for inbox in files(&world.home.join("inbox")) {
+        let agent = inbox.file_name().unwrap().to_str().unwrap();
+        let mut seen = BTreeSet::new();
+        for path in envelopes_of(world, agent) {
+            let id = id_of(&path);
+            if text_of(&path).is_none() {
+                found.push((Harm::Torn, format!("{what}: {}", path.display())));
+            }
+            if !archived.contains(&id) {
+                found.push((Harm::Lost, format!("{what}: {id} of {agent} is not in the archive")));
+            }
+            if !seen.insert(id) {
+                found.push((Harm::Doubled, format!("{what}: a second copy at {}", path.display())));
+            }
+        }
+    }
+    found
+}
+
+/// Nothing that was claimed still waits to be delivered.
+pub fn claims(world: &World, what: &str) -> Vec<Finding> {
+    let claims = files(&world.home.join("handoff/claims")).into_iter().filter(|path| path.is_file());
+    let left = claims.filter(|path| !path.file_name().unwrap().to_str().unwrap().starts_with(".tmp-"));
+    left.map(|path| (Harm::Lost, format!("{what}: not delivered: {}", path.display()))).collect()
+}
+
+/// Nobody holds the lock.
+pub fn lock(world: &World, what: &str) -> Vec<Finding> {
+    let Ok(file) = fs::File::open(world.home.join("state/restart.lock")) else { return Vec::new() };
+    match file.try_lock() {
+        Ok(()) => Vec::new(),
+        Err(error) => vec![(Harm::Other, format!("{what}: the lock is not free: {error}"))],
+    }
+}
+
+/// No file was found half written.
+pub fn moved_aside(dir: &Path, what: &str) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for path in files(dir).into_iter().filter(|path| path.is_dir() && !path.is_symlink()) {
+        if path.ends_with("corrupt") {
+            found.extend(files(&path).iter().map(|path| (Harm::Torn, format!("{what}: {}", path.display()))));
+        } else {
+            found.extend(moved_aside(&path, what));
+        }
     }
     found
 }

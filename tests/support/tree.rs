@@ -10,11 +10,11 @@ pub fn marked(home: &Path) -> Vec<i32> {
     let entries = fs::read_dir("/proc").unwrap();
     entries
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
-        .filter(|pid| *pid != own && !is_zombie(*pid))
         .filter(|pid| {
             let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
             environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes())
         })
+        .filter(|pid| *pid != own && !is_zombie(*pid))
         .collect()
 }
 

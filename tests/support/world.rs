@@ -68,6 +68,10 @@ impl World {
         Self { program: program.to_owned(), dir, home, user, work, environment: environment.into() }
     }
 
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     pub fn root(&self) -> &Path {
         self.dir.path()
     }
@@ -85,7 +89,7 @@ impl World {
     }
 
     pub fn netsky<S: Into<OsString>>(&self, arguments: impl IntoIterator<Item = S>) -> Call<'_> {
-        let mut command = Command::new(&self.program);
+        let mut command = Command::new(self.program());
         command.args(arguments.into_iter().map(Into::into));
         self.call(command)
     }

@@ -1,48 +1,65 @@
 //! netsky killed before every call that outlives it.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::sync::Mutex;
 
-use crate::recovery;
-use crate::strace::{self, Point};
+use crate::errand::Errand;
+use crate::passage::Passage;
+use crate::scenarios;
+use crate::stage::{Scenario, nothing_else};
+use crate::strace;
+use crate::strike::Strike;
 use crate::support::World;
-use crate::sweep::{Finding, Harm, Run, Sweep, Tally};
+use crate::sweep::{Run, Sweep, Tally};
 
 pub const RESTART: Sweep = Sweep {
     name: "kill-restart",
-    promise: "killed before any call of `restart` on real tmux, one `up` recovers and the hand-over is there once",
+    promise: "killed before any call of `restart` on real tmux, one recovery run is enough: the hand-over is there once, \
+              every record has ended, nothing is left lying",
     red_without: "archive-first",
     obstacle: strace::obstacle,
     run: restart,
 };
 
-const TEXT: &str = "do not lose me";
+/// Every phase in which a restart can be struck, in order.
+pub const PHASES: [&str; 9] = [
+    BEFORE,
+    "preflight",
+    "tearing-down",
+    "spawned",
+    "up-detected",
+    "handoff-delivered",
+    "complete",
+    "degraded",
+    "errored",
+];
 
-fn prepared(run: &Run) -> (World, PathBuf) {
-    let world = run.world();
-    world.netsky(["up", "1", "--agent", "demo"]).run().expect(0);
-    let note = world.write("note.md", TEXT);
-    (world, note)
-}
+/// It had not begun its record, or makes none.
+pub const BEFORE: &str = "without a record";
 
 fn restart(run: &Run) -> Tally {
-    let (world, note) = prepared(run);
-    let mut counting = strace::counting(&world, run.netsky());
-    counting.args(["restart", "1", "--handoff"]).arg(&note);
-    world.call(counting).run().expect(0);
-    let points = strace::counted(&world);
-    run.points(&points, 24, 3, |point| killed(run, point))
+    let phases = Mutex::new(BTreeMap::<String, usize>::new());
+    let tally = killed(run, scenarios::restart::ALL, 40, |phase| {
+        *phases.lock().unwrap().entry(phase.to_owned()).or_default() += 1;
+    });
+    let phases = phases.into_inner().unwrap();
+    let counts = PHASES.iter().filter_map(|phase| Some(format!("{} {phase}", phases.get(*phase)?)));
+    tally.note(format!("struck by phase: {}", counts.collect::<Vec<_>>().join(", ")))
 }
 
-fn killed(run: &Run, point: &Point) -> Vec<Finding> {
-    let what = format!("killed before {point}");
-    let (world, note) = prepared(run);
-    let mut command = strace::striking(&world, point, "signal=SIGKILL", run.netsky());
-    command.args(["restart", "1", "--handoff"]).arg(&note);
-    let ran = world.call(command).run();
-    let mut found = Vec::new();
-    if ran.code != 137 && ran.code != 0 {
-        found.push((Harm::Other, format!("{what}: {} {}", ran.code, ran.stderr)));
-    }
-    found.extend(recovery::findings_after_up(&world, &note, TEXT, &what));
-    found
+/// Kills at every call of every scenario; `in_phase` hears in which phase a restart was struck.
+pub fn killed(run: &Run, scenarios: &[Scenario], short: usize, in_phase: impl Fn(&str) + Sync) -> Tally {
+    let passage = Passage {
+        make: &|| run.world(),
+        peaceful: Strike::Count,
+        strikes: &every_call,
+        at_once: &nothing_else,
+        met: &|_, ended| in_phase(ended.phase().unwrap_or(BEFORE)),
+        short,
+    };
+    passage.through(run, scenarios)
+}
+
+fn every_call(world: &World, _: &Errand) -> Vec<Strike> {
+    strace::counted(world).into_iter().map(|point| Strike::Call { point, signal: "KILL" }).collect()
 }

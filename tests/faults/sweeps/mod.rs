@@ -2,22 +2,17 @@
 
 mod complaint;
 mod errors;
+mod failpoints;
 mod frozen;
 mod kill;
+mod kill_verbs;
 mod limits;
 mod power_cut;
 mod racers;
+mod signals;
 mod tmux;
 mod verbs;
 
 use crate::sweep::Sweep;
 
-pub const ALL: &[Sweep] = &[
-    kill::RESTART,
-    power_cut::POWER_CUT,
-    racers::RACERS,
-    errors::ERRORS,
-    frozen::FROZEN,
-    tmux::TMUX,
-    limits::LIMITS,
-];
+pub const ALL: &[Sweep] = &[kill::RESTART, power_cut::POWER_CUT, racers::RACERS, errors::ERRORS, frozen::FROZEN, tmux::TMUX, limits::LIMITS, kill_verbs::VERBS, failpoints::NAMED, signals::SIGNALS];
