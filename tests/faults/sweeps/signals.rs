@@ -77,6 +77,9 @@ fn spread(run: &Run) -> Tally {
     };
     let scenarios = [restart::ENDED, life::ENDED].concat();
     let tally = passage.through(run, &scenarios);
+    if run.is_broken() {
+        return tally;
+    }
     let (points, ended_by_it) = (tally.points, ended_by_it.into_inner());
     let tally = tally
         .note(format!("{ended_by_it} of {points} ended by their signal, the others had done their work"));
