@@ -20,17 +20,17 @@
 
 mod binaries;
 mod bot;
-mod held;
-mod loop_disk;
-mod recovery;
-mod sampler;
-mod stand_in;
 mod debris;
 mod errand;
+mod held;
+mod loop_disk;
 mod passage;
 mod puppet;
+mod recovery;
+mod sampler;
 mod scenarios;
 mod stage;
+mod stand_in;
 mod strace;
 mod strike;
 #[path = "../support/mod.rs"]

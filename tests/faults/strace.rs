@@ -69,24 +69,6 @@ pub fn striking(world: &World, point: &Point, fault: &str, program: &Path) -> Co
     command(world, &to_strike(point, fault), program)
 }
 
-/// The points that a counted run went through, call by call in the order in which they came.
-pub fn counted(world: &World) -> Vec<Point> {
-    counted_of(world, &CALLS)
-}
-
-/// [`counted`] of other calls.
-pub fn counted_of(world: &World, wanted: &[&str]) -> Vec<Point> {
-    let trace = std::fs::read_to_string(world.root().join("trace")).unwrap();
-    let mut seen = std::collections::HashMap::new();
-    let calls = trace.lines().filter_map(|line| line.split_once('(')).map(|(call, _)| call);
-    calls
-        .filter(|call| wanted.contains(call))
-        .map(|call| {
-            let nth = seen.entry(call).or_insert(0);
-            *nth += 1;
-            Point { call: call.to_owned(), nth: *nth }
-        })
-        .collect()
 /// Strikes at a point of a process that runs already; what is struck is what it calls from now on. Returns once the
 /// process is held.
 pub fn attached(world: &World, pid: i32, options: &[String]) -> Child {
@@ -100,19 +82,33 @@ pub fn attached(world: &World, pid: i32, options: &[String]) -> Child {
     };
     world::wait(Duration::from_secs(10), &mut || is_held()).expect("strace does not get hold of the process");
     strace
+}
+
 /// The options with which calls are counted.
 pub fn to_count() -> Vec<String> {
     vec![format!("-etrace={}", CALLS.join(","))]
+}
+
 /// The options with which a point is struck.
 pub fn to_strike(Point { call, nth }: &Point, fault: &str) -> Vec<String> {
     vec![format!("-etrace={call}"), format!("-einject={call}:{fault}:when={nth}")]
+}
+
 /// The points that a counted run went through, in the order in which they came. Of threads that were followed each one
 /// counts for itself, and the one that gets farthest is the one that is struck.
+pub fn counted(world: &World) -> Vec<Point> {
+    counted_of(world, &CALLS)
+}
+
+/// [`counted`] of other calls.
+pub fn counted_of(world: &World, wanted: &[&str]) -> Vec<Point> {
     let mut seen = HashMap::new();
     let mut points = Vec::new();
     for line in read(world).lines() {
         let (thread, line) = by_thread(line);
-        let Some((call, _)) = line.split_once('(').filter(|(call, _)| CALLS.contains(call)) else { continue };
+        let Some((call, _)) = line.split_once('(').filter(|(call, _)| wanted.contains(call)) else {
+            continue;
+        };
         let nth = seen.entry((thread.to_owned(), call.to_owned())).or_insert(0);
         *nth += 1;
         let point = Point { call: call.to_owned(), nth: *nth };
@@ -121,6 +117,8 @@ pub fn to_strike(Point { call, nth }: &Point, fault: &str) -> Vec<String> {
         }
     }
     points
+}
+
 /// Where a signal struck. `None`: the call never came.
 pub fn struck(world: &World) -> Option<Struck> {
     let trace = read(world);
@@ -128,20 +126,32 @@ pub fn struck(world: &World) -> Option<Struck> {
     let signal = lines.iter().position(|line| line.starts_with("+++ killed by ") || is_injected(line))?;
     let call = lines[..signal].iter().rfind(|line| !line.starts_with("--- "))?;
     Some(if is_poke(call) { Struck::Poke } else { Struck::Point })
+}
+
 /// A signal that no process sent.
 fn is_injected(line: &str) -> bool {
     line.starts_with("--- ") && line.contains("si_code=SI_KERNEL")
+}
+
 /// A thread waking another one of the same process: nothing that anybody else sees.
 fn is_poke(line: &str) -> bool {
     line.contains("\"\\1\\0\\0\\0\\0\\0\\0\\0\", 8)") || line.contains("\"\\1\", 1, MSG_NOSIGNAL, NULL, 0)")
+}
+
 /// Where threads are followed each line begins with one.
 fn by_thread(line: &str) -> (&str, &str) {
     match line.split_once(' ') {
         Some((thread, rest)) if thread.bytes().all(|byte| byte.is_ascii_digit()) => {
             (thread, rest.trim_start())
+        }
         _ => ("", line),
+    }
+}
+
 fn trace(world: &World) -> PathBuf {
     world.root().join("trace")
+}
+
 fn read(world: &World) -> String {
     std::fs::read_to_string(trace(world)).unwrap_or_default()
 }

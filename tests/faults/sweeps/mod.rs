@@ -15,4 +15,15 @@ mod verbs;
 
 use crate::sweep::Sweep;
 
-pub const ALL: &[Sweep] = &[kill::RESTART, power_cut::POWER_CUT, racers::RACERS, errors::ERRORS, frozen::FROZEN, tmux::TMUX, limits::LIMITS, kill_verbs::VERBS, failpoints::NAMED, signals::SIGNALS];
+pub const ALL: &[Sweep] = &[
+    kill::RESTART,
+    power_cut::POWER_CUT,
+    racers::RACERS,
+    errors::ERRORS,
+    frozen::FROZEN,
+    tmux::TMUX,
+    limits::LIMITS,
+    kill_verbs::VERBS,
+    failpoints::NAMED,
+    signals::SIGNALS,
+];
