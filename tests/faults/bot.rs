@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::stand_in::write_program;
 use crate::support::World;
@@ -36,6 +37,12 @@ pub fn at_gate(world: &World, settings: &str) -> Gate {
     let script = format!("echo $NETSKY_AGENT >>{waiting:?}\nuntil [ -e {file:?} ]; do sleep 0.02; done");
     configure(world, &script, settings);
     gate
+}
+
+/// Settings by which netsky waits so long for each answer of tmux.
+pub fn limits(limit: Duration) -> String {
+    let limit = format!("{}ms", limit.as_millis());
+    format!("[tmux]\nread_timeout = {limit:?}\nwrite_timeout = {limit:?}\nspawn_timeout = {limit:?}\n")
 }
 
 /// The gate of a world.

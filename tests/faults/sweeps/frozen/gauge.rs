@@ -11,12 +11,6 @@ const GRACE: Duration = Duration::from_millis(250);
 /// So often a limit that seems missed is measured again.
 const AGAIN: usize = 3;
 
-/// Settings by which netsky waits so long for each answer of tmux.
-pub fn short_limits(limit: Duration) -> String {
-    let limit = format!("{}ms", limit.as_millis());
-    format!("[tmux]\nread_timeout = {limit:?}\nwrite_timeout = {limit:?}\nspawn_timeout = {limit:?}\n")
-}
-
 /// What all points of the sweep came to.
 #[derive(Debug, Default)]
 pub struct Gauge {

@@ -9,7 +9,7 @@ use crate::stand_in::{At, StandIn, wait_closely};
 use crate::support::{World, tree};
 use crate::sweep::{Finding, Harm, Run, Tally};
 
-use super::gauge::{Gauge, Try, short_limits};
+use super::gauge::{Gauge, Try};
 use super::scene::Scene;
 
 /// A verb in whose midst the server freezes.
@@ -80,7 +80,7 @@ pub fn run(run: &Run, gauge: &Gauge) -> Tally {
     // A broken build is red in the first.
     let cases = if run.is_broken() { &CASES[..1] } else { &CASES[..] };
     let points: Vec<(Case, At)> = cases.iter().flat_map(|case| points(run, *case)).collect();
-    run.points(&points, 48, 8, |(case, at)| {
+    run.points(&points, 36, 8, |(case, at)| {
         let what = format!("{:?} frozen at {at}", case.verb);
         gauge.measure(&what, || attempt(run, *case, *at, &what))
     })
@@ -95,7 +95,7 @@ fn prepared(run: &Run, case: Case) -> (World, StandIn) {
         Bots(clones) => drop(world.netsky(["up", clones]).run().expect(0)),
         Demo => drop(world.netsky(["up", "0", "--agent", "demo"]).run().expect(0)),
     }
-    bot::prompt(&world, &short_limits(LIMIT));
+    bot::prompt(&world, &bot::limits(LIMIT));
     (world, stand_in)
 }
 
@@ -197,6 +197,7 @@ fn after(world: &World, case: Case, gave_up: bool, what: &str) -> Vec<Finding> {
         After::Down => &["down"],
         After::Same => &["status"],
     };
+    bot::prompt(world, "");
     let ran = world.netsky(next.iter().copied()).run();
     if ran.code != 0 {
         found.push((Harm::Other, format!("{what}: then {next:?}: {} {}", ran.code, ran.stderr)));

@@ -7,7 +7,7 @@ use crate::held;
 use crate::support::World;
 use crate::sweep::{Harm, Run, Tally};
 
-use super::gauge::{Gauge, Try, short_limits};
+use super::gauge::{Gauge, Try};
 use super::scene::Scene;
 
 /// What a verb does while tmux stands still.
@@ -72,7 +72,7 @@ const VERBS: [(&str, Does); 44] = [
 const LIMIT: Duration = Duration::from_millis(500);
 
 pub fn run(run: &Run, gauge: &Gauge) -> Tally {
-    run.points(&VERBS, 22, 6, |(verb, does)| {
+    run.points(&VERBS, 15, 6, |(verb, does)| {
         let what = format!("netsky {verb} while tmux stands still");
         gauge.measure(&what, || Some(attempt(run, verb, *does, &what)))
     })
@@ -85,7 +85,7 @@ fn prepared(run: &Run) -> (World, String) {
     // Twice, so that there is a kept screen.
     world.netsky(["restart", "1"]).run().expect(0);
     world.netsky(["restart".into(), "1".into(), "--handoff".into(), note.into_os_string()]).run().expect(0);
-    bot::prompt(&world, &short_limits(LIMIT));
+    bot::prompt(&world, &bot::limits(LIMIT));
     let listed = world.netsky(["handoff", "list", "--json"]).run().expect(0).json();
     let id = listed["handoffs"][0]["id"].as_str().unwrap().to_owned();
     (world, id)

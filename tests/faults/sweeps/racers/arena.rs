@@ -42,7 +42,7 @@ pub struct Ledger {
     pub epochs: u64,
 }
 
-/// Where a text is: in so many envelopes, archived or not, or still where it was.
+/// Where a text is: in so many envelopes, archived or not, in a claim, or still where it was.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Whereabouts {
     pub envelopes: usize,
@@ -84,7 +84,7 @@ impl Arena {
         Whereabouts {
             envelopes: holding(&inbox) + holding(&inbox.join("cur")) + holding(&inbox.join("done")),
             archived: holding(&home.join("handoff/archive")),
-            claims: files(&home.join("handoff/claims")).len(),
+            claims: files(&home.join("handoff/claims")).iter().filter(|path| is_at(path)).count(),
             is_at_source: is_at(source),
         }
     }

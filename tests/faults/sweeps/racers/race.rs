@@ -204,7 +204,7 @@ impl Race {
         let draft = arena.world.home.join("handoff/draft/agent0.md");
         let seen = arena.whereabouts(text, if has_writer { &draft } else { source });
         let mut found = Vec::new();
-        match seen.envelopes + usize::from(seen.is_at_source) {
+        match seen.envelopes + seen.claims + usize::from(seen.is_at_source) {
             0 => found.push((Harm::Lost, format!("{what}: the hand-over is nowhere: {seen:?}"))),
             1 => {}
             // A draft stays where it was written until the next one replaces it.

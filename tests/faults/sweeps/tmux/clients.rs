@@ -63,8 +63,9 @@ pub fn run(run: &Run) -> Tally {
 fn prepared(run: &Run) -> (World, StandIn) {
     let mut world = run.world();
     let stand_in = StandIn::before(&mut world);
-    bot::prompt(&world, "[tmux]\nread_timeout = \"1s\"\nwrite_timeout = \"1s\"\nspawn_timeout = \"1s\"\n");
+    bot::prompt(&world, "");
     world.netsky(["up", "1"]).run().expect(0);
+    bot::prompt(&world, &bot::limits(Duration::from_secs(1)));
     world.write("note.md", TEXT);
     (world, stand_in)
 }
@@ -82,33 +83,8 @@ fn attempt(run: &Run, point: Point, sampler: &Sampler) -> Vec<Finding> {
     let what = format!("{verb:?}: client {client} {fate:?}");
     let (world, stand_in) = prepared(run);
     let own = world.server_pid().unwrap();
-    let at = At { client, sends: 0 };
-    match fate {
-        Fate::Refused => stand_in.inject(client, "connect:error=ECONNREFUSED"),
-        Fate::Unlinked | Fate::Taken => stand_in.hold(at),
-        Fate::Idle => stand_in.instead(client, "exit 0"),
-        Fate::Killed => stand_in.instead(client, "\"$real\" \"$@\" >/dev/null; kill -9 $$"),
-        Fate::CutShort => stand_in.instead(client, "\"$real\" \"$@\" | head -c 90; exit 0"),
-    }
-    let mut child = world.netsky(verb.iter().copied()).start();
+    let (code, said, foreign) = suffered(&world, &stand_in, point);
     let mut found = Vec::new();
-    let mut foreign = None;
-    if matches!(fate, Fate::Unlinked | Fate::Taken)
-        && let Some(held) = stand_in.wait_for_held(at, || child.try_wait().unwrap().is_some())
-    {
-        stand_in.disarm();
-        std::fs::remove_file(world.socket()).unwrap();
-        if fate == Fate::Taken {
-            foreign = Some(Foreign::start(&world));
-        }
-        drop(held);
-    }
-    let ended = wait_closely(ENDS_WITHIN, &mut || child.try_wait().unwrap());
-    if ended.is_none() {
-        child.kill().unwrap();
-    }
-    let output = child.wait_with_output().unwrap();
-    let (code, said) = (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned());
     if ![Some(0), Some(1), Some(3), Some(69), Some(78)].contains(&code) || said.contains("panicked") {
         found.push((Harm::Other, format!("{what}: {code:?} {said}")));
     }
@@ -120,6 +96,7 @@ fn attempt(run: &Run, point: Point, sampler: &Sampler) -> Vec<Finding> {
             (!tree::is_alive(own) || world.server_pid() == Some(own)).then_some(())
         });
     }
+    bot::prompt(&world, "");
     let servers = tree::servers(&world.socket());
     if servers.iter().filter(|pid| tree::is_alive(**pid)).count() > 1 {
         found.push((Harm::Doubled, format!("{what}: servers {servers:?}: {code:?} {said}")));
@@ -132,6 +109,34 @@ fn attempt(run: &Run, point: Point, sampler: &Sampler) -> Vec<Finding> {
     found.extend(recovered(&world, verb, code, &what, &said));
     found.extend(sampler.findings(&world.home, &what));
     found
+}
+
+/// Has the verb meet its fate; its exit code, what it said, and the server that took the socket.
+fn suffered(world: &World, stand_in: &StandIn, point: Point) -> (Option<i32>, String, Option<Foreign>) {
+    let Point { verb, client, fate } = point;
+    let at = At { client, sends: 0 };
+    match fate {
+        Fate::Refused => stand_in.inject(client, "connect:error=ECONNREFUSED"),
+        Fate::Unlinked | Fate::Taken => stand_in.hold(at),
+        Fate::Idle => stand_in.instead(client, "exit 0"),
+        Fate::Killed => stand_in.instead(client, "\"$real\" \"$@\" >/dev/null; kill -9 $$"),
+        Fate::CutShort => stand_in.instead(client, "\"$real\" \"$@\" | head -c 90; exit 0"),
+    }
+    let mut child = world.netsky(verb.iter().copied()).start();
+    let mut foreign = None;
+    if matches!(fate, Fate::Unlinked | Fate::Taken)
+        && let Some(held) = stand_in.wait_for_held(at, || child.try_wait().unwrap().is_some())
+    {
+        stand_in.disarm();
+        std::fs::remove_file(world.socket()).unwrap();
+        foreign = (fate == Fate::Taken).then(|| Foreign::start(world));
+        drop(held);
+    }
+    if wait_closely(ENDS_WITHIN, &mut || child.try_wait().unwrap()).is_none() {
+        child.kill().unwrap();
+    }
+    let output = child.wait_with_output().unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned(), foreign)
 }
 
 /// The next command works, on the one server.

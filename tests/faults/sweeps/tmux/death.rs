@@ -55,7 +55,7 @@ impl Verb {
 pub fn run(run: &Run) -> Tally {
     let points: Vec<(Verb, Point)> = Verb::ALL.iter().flat_map(|verb| points(run, *verb)).collect();
     let sampler = Sampler::start();
-    run.points(&points, 40, 4, |(verb, point)| attempt(run, *verb, point, &sampler))
+    run.points(&points, 24, 4, |(verb, point)| attempt(run, *verb, point, &sampler))
 }
 
 fn prepared(run: &Run, verb: Verb) -> (World, PathBuf) {
@@ -86,9 +86,40 @@ fn points(run: &Run, verb: Verb) -> Vec<(Verb, Point)> {
     strace::counted(&world).into_iter().step_by(EVERY).map(|point| (verb, point)).collect()
 }
 
+/// How a verb ended whose server was killed.
+struct Ended {
+    code: Option<i32>,
+    said: String,
+    /// Whether it wrote down what has become of the agents after the server's death.
+    spoke_later: bool,
+}
+
 fn attempt(run: &Run, verb: Verb, point: &Point, sampler: &Sampler) -> Vec<Finding> {
     let what = format!("{verb:?}: the server killed after {point}");
     let (world, note) = prepared(run, verb);
+    let Ended { code, said, spoke_later } = struck(&world, run, verb, point);
+    let mut found = Vec::new();
+    if ![Some(0), Some(1), Some(3), Some(69)].contains(&code) || said.contains("panicked") {
+        found.push((Harm::Other, format!("{what}: {code:?} {said}")));
+    }
+    let is_false = match verb {
+        Verb::Down => !tree::marked(&world.home).is_empty(),
+        Verb::Restart | Verb::Up | Verb::UpOneMore => spoke_later && world.server_pid().is_none(),
+    };
+    if code == Some(0) && is_false {
+        found.push((Harm::FalseSuccess, format!("{what}: 0, and it is not so: {said}")));
+    }
+    found.extend(match verb {
+        Verb::Restart => recovery::findings_after_up(&world, &note, TEXT, &what),
+        Verb::Up | Verb::UpOneMore => then(&world, &["up", "1"], &what),
+        Verb::Down => then(&world, &["down"], &what),
+    });
+    found.extend(sampler.findings(&world.home, &what));
+    found
+}
+
+/// Has the verb stop at its call, kills the server, and lets the verb go on.
+fn struck(world: &World, run: &Run, verb: Verb, point: &Point) -> Ended {
     let trace = world.root().join("trace");
     let mut command = held::command(&trace, point, run.netsky());
     command.args(verb.words());
@@ -100,51 +131,36 @@ fn attempt(run: &Run, verb: Verb, point: &Point, sampler: &Sampler) -> Vec<Findi
         is_over = is_over || (stopped.is_none() && child.try_wait().unwrap().is_some());
         (stopped.is_some() || is_over).then_some(stopped)
     });
-    let struck = stopped.flatten().map(|stopped| {
+    let died = stopped.flatten().map(|stopped| {
         if let Some(server) = world.server_pid() {
             held::kill(server);
         }
-        let struck = SystemTime::now();
+        let died = SystemTime::now();
         drop(stopped);
-        struck
+        died
     });
-    let ended = wait_closely(ENDS_WITHIN, &mut || child.try_wait().unwrap());
-    if ended.is_none() {
+    if wait_closely(ENDS_WITHIN, &mut || child.try_wait().unwrap()).is_none() {
         child.kill().unwrap();
     }
     let output = child.wait_with_output().unwrap();
-    let (code, said) = (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned());
+    Ended {
+        code: output.status.code(),
+        said: String::from_utf8_lossy(&output.stderr).into_owned(),
+        spoke_later: died.is_some_and(|died| verb.last_word(world) > died),
+    }
+}
+
+/// The next command does what it says, and leaves nothing that it should not.
+fn then(world: &World, verb: &[&str], what: &str) -> Vec<Finding> {
     let mut found = Vec::new();
-    if ![Some(0), Some(1), Some(3), Some(69)].contains(&code) || said.contains("panicked") {
-        found.push((Harm::Other, format!("{what}: {code:?} {said}")));
+    let ran = world.netsky(verb.iter().copied()).run();
+    if ran.code != 0 {
+        found.push((Harm::Other, format!("{what}: then {verb:?}: {} {}", ran.code, ran.stderr)));
     }
-    if code == Some(0) && verb == Verb::Down && !tree::marked(&world.home).is_empty() {
-        found.push((
-            Harm::FalseSuccess,
-            format!("{what}: down, and there is {:?}", tree::marked(&world.home)),
-        ));
+    let left = tree::marked(&world.home);
+    if verb == ["down"] && !left.is_empty() {
+        found.push((Harm::Other, format!("{what}: then {verb:?} leaves {left:?}")));
     }
-    let was_at_work = struck.is_some_and(|struck| verb.last_word(&world) > struck);
-    if code == Some(0) && verb != Verb::Down && was_at_work && world.server_pid().is_none() {
-        found.push((Harm::FalseSuccess, format!("{what}: 0, and there is no server: {said}")));
-    }
-    if verb == Verb::Down {
-        let again = world.netsky(["down"]).run();
-        if again.code != 0 || !tree::marked(&world.home).is_empty() {
-            let left = tree::marked(&world.home);
-            found.push((Harm::Other, format!("{what}: then down: {} {left:?} {}", again.code, again.stderr)));
-        }
-        return found;
-    }
-    if verb == Verb::Restart {
-        found.extend(recovery::findings_after_up(&world, &note, TEXT, &what));
-    } else {
-        let again = world.netsky(["up", "1"]).run();
-        if again.code != 0 {
-            found.push((Harm::Other, format!("{what}: then up: {} {}", again.code, again.stderr)));
-        }
-        found.extend(recovery::generations(&world, &what));
-    }
-    found.extend(sampler.findings(&world.home, &what));
+    found.extend(recovery::generations(world, what));
     found
 }

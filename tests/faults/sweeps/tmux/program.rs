@@ -1,8 +1,9 @@
 //! A program called tmux that is none, in front of a constellation that runs.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Child;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::bot;
@@ -81,78 +82,81 @@ pub fn run(run: &Run) -> Tally {
         .iter()
         .flat_map(|(program, limit)| verbs(*limit).map(|verb| (*program, *limit, *verb)))
         .collect();
-    let largest = std::sync::Mutex::new(0);
-    let tally = run.points(&points, 24, 4, |point| attempt(run, *point, &largest));
+    let largest = Mutex::new(0);
+    let tally = run.points(&points, 20, 4, |point| attempt(run, *point, &largest));
     let largest = largest.into_inner().unwrap();
     tally.note(format!("beside programs that are no tmux netsky used {} MiB at most", largest >> 10))
 }
 
-fn attempt(run: &Run, (program, limit, verb): Point, largest: &std::sync::Mutex<u64>) -> Vec<Finding> {
+fn attempt(run: &Run, (program, limit, verb): Point, largest: &Mutex<u64>) -> Vec<Finding> {
     let what = format!("{verb:?} with {program:?} as tmux");
-    let mut world = run.world();
-    let stand_in = StandIn::before(&mut world);
-    bot::prompt(&world, "");
-    world.netsky(["up", "1"]).run().expect(0);
-    let limits = format!("{}ms", limit.as_millis());
-    bot::prompt(
-        &world,
-        &format!(
-            "[tmux]\nread_timeout = {limits:?}\nwrite_timeout = {limits:?}\nspawn_timeout = {limits:?}\n"
-        ),
-    );
+    let (world, stand_in) = prepared(run, limit);
     let note = world.write("note.md", TEXT);
     let (before, pids) = (listed(&world), world.root().join("pids"));
-    let path = match program {
-        Program::Missing => world.root().join("nowhere"),
-        Program::NotExecutable => {
-            let dir = world.root().join("dull");
-            fs::create_dir(&dir).unwrap();
-            fs::write(dir.join("tmux"), "").unwrap();
-            dir
-        }
-        Program::Script(script) => {
-            stand_in.replace(&format!("#!/bin/sh\nPATH=/usr/bin:/bin\necho $$ >>{pids:?}\n{script}\n"));
-            stand_in.dir().to_owned()
-        }
-    };
+    let path = program.put(&world, &stand_in, &pids);
     let mut child = world.netsky(verb.iter().copied()).env("PATH", path).start();
     let (code, took, memory) = watched(&mut child);
     let output = child.wait_with_output().unwrap();
     stand_in.restore();
+    note_largest(largest, memory);
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     let mut found = Vec::new();
-    let mut wrong = |words: String| found.push((Harm::Other, format!("{what}: {words}")));
-    {
-        let mut largest = largest.lock().unwrap();
-        *largest = memory.max(*largest);
-    }
-    if !matches!(code, Some(1 | 69 | 78)) || !said.contains("tmux") || said.contains("panicked") {
-        wrong(format!("{code:?} {said}"));
-    }
-    if said.chars().any(|c| c.is_control() && c != '\n') {
-        wrong(format!("it printed control characters: {said:?}"));
-    }
-    if took > limit + SOCKET_WAIT + SLACK {
-        wrong(format!("it took {took:?}"));
-    }
-    if memory > MEMORY {
-        wrong(format!("it used {memory} kB"));
-    }
+    let mut expect = |is_so: bool, words: String| {
+        if !is_so {
+            found.push((Harm::Other, format!("{what}: {words}")));
+        }
+    };
+    let is_named = said.contains("tmux") && !said.contains("panicked");
+    expect(matches!(code, Some(1 | 69 | 78)) && is_named, format!("{code:?} {said}"));
+    let is_plain = said.chars().all(|c| c == '\n' || !c.is_control());
+    expect(is_plain, format!("it printed control characters: {said:?}"));
+    expect(took <= limit + SOCKET_WAIT + SLACK, format!("it took {took:?}"));
+    expect(memory <= MEMORY, format!("it used {memory} kB"));
     let left: Vec<i32> = lines(&pids).into_iter().filter(|pid| tree::is_alive(*pid)).collect();
-    if !left.is_empty() {
-        wrong(format!("{left:?} were left"));
-    }
+    expect(left.is_empty(), format!("{left:?} were left"));
     let now = listed(&world);
-    if now != before {
-        wrong(format!("it was\n{before}and is\n{now}{said}"));
-    }
+    expect(now == before, format!("it was\n{before}and is\n{now}{said}"));
     found.extend(recovered(&world, verb, &note, &what));
     found
+}
+
+fn note_largest(largest: &Mutex<u64>, memory: u64) {
+    let mut largest = largest.lock().unwrap();
+    *largest = memory.max(*largest);
+}
+
+fn prepared(run: &Run, limit: Duration) -> (World, StandIn) {
+    let mut world = run.world();
+    let stand_in = StandIn::before(&mut world);
+    bot::prompt(&world, "");
+    world.netsky(["up", "1"]).run().expect(0);
+    bot::prompt(&world, &bot::limits(limit));
+    (world, stand_in)
+}
+
+impl Program {
+    /// Puts it in tmux's place; the PATH on which it stands. Scripts write their pids down.
+    fn put(self, world: &World, stand_in: &StandIn, pids: &Path) -> PathBuf {
+        let dull = world.root().join("dull");
+        match self {
+            Self::Missing => dull,
+            Self::NotExecutable => {
+                fs::create_dir(&dull).unwrap();
+                fs::write(dull.join("tmux"), "").unwrap();
+                dull
+            }
+            Self::Script(script) => {
+                stand_in.replace(&format!("#!/bin/sh\nPATH=/usr/bin:/bin\necho $$ >>{pids:?}\n{script}\n"));
+                stand_in.dir().to_owned()
+            }
+        }
+    }
 }
 
 /// With tmux in its place again everything goes on, and no text is lost.
 fn recovered(world: &World, verb: &[&str], note: &Path, what: &str) -> Vec<Finding> {
     let mut found = Vec::new();
+    bot::prompt(world, "");
     let ran = world.netsky(["up", "1"]).run();
     if ran.code != 0 || !ran.stderr.contains("left alone what runs: agent0, agent1") {
         found.push((Harm::Other, format!("{what}: then up: {} {}", ran.code, ran.stderr)));
