@@ -87,6 +87,9 @@ pub enum Ending {
     ToldToFail,
 }
 
+/// How soon a highlight goes back with [`Fault::Restless`].
+const RESTLESS: Duration = Duration::from_millis(60);
+
 /// How late a dialog is drawn with [`Fault::SlowRedraw`].
 const SLOW_REDRAW: Duration = Duration::from_millis(700);
 
@@ -148,7 +151,7 @@ impl Demo {
         if !settings.trusted {
             to_ask.push_back(Question::Trust);
         }
-        if settings.plays(Fault::TwoDialogs) {
+        if settings.plays(Fault::TwoDialogs) || settings.replaced_after().is_some() {
             to_ask.push_back(Question::Terms);
         }
         if settings.plays(Fault::UnknownDialog) {
@@ -209,9 +212,24 @@ impl Demo {
     }
 
     fn ask(&mut self, question: Question) {
-        let loses_enter = self.settings.plays(Fault::LostEnter);
-        self.phase = Phase::Asking { dialog: Dialog::new(question, self.settings.default_no, loses_enter) };
+        let replaced = self.settings.replaced_after();
+        let is_second = question == Question::Terms && replaced.is_some();
+        let dialog = Dialog::new(question, self.settings.default_no || is_second, self.settings.quirk());
+        self.phase = Phase::Asking { dialog };
         self.show(Vec::new());
+        self.effects.extend(replaced.filter(|_| question == Question::Trust).map(Effect::Think));
+    }
+
+    /// A dialog does something by itself.
+    fn stir(&mut self) {
+        let Phase::Asking { dialog } = &mut self.phase else { return };
+        if self.settings.plays(Fault::Restless) {
+            dialog.settle();
+            return self.show(Vec::new());
+        }
+        if dialog.question == Question::Trust && self.settings.replaced_after().is_some() {
+            self.ask_or_begin();
+        }
     }
 
     fn begin(&mut self, source: &str) {
@@ -231,6 +249,9 @@ impl Demo {
             if self.settings.plays(Fault::SlowRedraw) {
                 self.effects.push(Effect::Pause(SLOW_REDRAW));
             }
+            if self.settings.plays(Fault::Restless) && matches!(key, Key::Up | Key::Down) {
+                self.effects.push(Effect::Think(RESTLESS));
+            }
             return match chosen {
                 Some(choice) => self.choose(question, choice),
                 None => self.show(Vec::new()),
@@ -240,7 +261,17 @@ impl Demo {
             return;
         }
         match key {
-            Key::Text(text) => self.composer.push_str(&text),
+            Key::Text(text) => {
+                self.composer.push_str(&text);
+                let was_pasted = text.chars().nth(1).is_some();
+                if was_pasted
+                    && self.settings.plays(Fault::DialogOnPaste)
+                    && matches!(self.phase, Phase::Idle)
+                {
+                    self.settings.faults.retain(|fault| *fault != Fault::DialogOnPaste);
+                    return self.ask(Question::Trust);
+                }
+            }
             Key::Backspace => drop(self.composer.pop()),
             Key::Clear => self.composer.clear(),
             Key::Enter => return self.enter(),
@@ -257,7 +288,10 @@ impl Demo {
                 self.show(vec![words::REFUSED.to_owned()]);
                 self.effects.push(Effect::End(Ending::Refused));
             }
-            (_, Choice::Yes) if self.sessions == 0 => self.ask_or_begin(),
+            (_, Choice::Yes) if self.sessions == 0 => {
+                self.effects.push(Effect::StopThinking);
+                self.ask_or_begin();
+            }
             (_, Choice::Yes) => self.rest(Vec::new()),
         }
     }

@@ -104,6 +104,8 @@ pub struct SeenDialog {
     pub options: Vec<String>,
     /// Which of them is highlighted.
     pub highlighted: Option<usize>,
+    /// By what sign.
+    pub sign: Option<char>,
 }
 
 impl PartialEq for SeenDialog {
@@ -173,6 +175,32 @@ pub fn answer(seen: &SeenDialog, allowances: &Allowances) -> DialogAnswer {
     DialogAnswer::Press { keys }
 }
 
+/// So many characters of an option's label tell it from others, and stand on one row of a narrow pane.
+const LABEL_CHARS: usize = 24;
+
+/// The line that must still stand on the screen in the moment in which an Enter is pressed, as an extended regular
+/// expression: the highlighted option, by netsky's own words for it. Whatever came up since then gets no Enter.
+pub fn highlighted_line(seen: &SeenDialog) -> Option<String> {
+    match (&seen.row.shape, seen.sign, seen.highlighted) {
+        (Shape::Notice(end), ..) => Some(pattern(end)),
+        (Shape::Options(_), Some(sign), Some(highlighted)) => {
+            let label = match &seen.row.means {
+                Means::Startup { wants: Wants::Option(label), .. } => *label,
+                _ => "",
+            };
+            let number = highlighted + 1;
+            Some(format!("{} +{number}[.)] +{}", pattern(&sign.to_string()), pattern(label)))
+        }
+        (Shape::Options(_), ..) => None,
+    }
+}
+
+/// The beginning of some words, in which every sign that could mean something, or be drawn otherwise, is any.
+fn pattern(words: &str) -> String {
+    let plain = |c: char| if c.is_ascii_punctuation() || c.is_whitespace() { '.' } else { c };
+    words.chars().take(LABEL_CHARS).map(plain).collect()
+}
+
 fn refused(seen: &SeenDialog, hint: Option<String>) -> DialogAnswer {
     DialogAnswer::Refused { why: format!("the dialog {} waits for a person", seen.row.name), hint }
 }
@@ -235,7 +263,7 @@ mod tests {
         allowances: &Allowances,
     ) -> DialogAnswer {
         let options = options.iter().map(|option| (*option).to_owned()).collect();
-        answer(&SeenDialog { row, options, highlighted: Some(highlighted) }, allowances)
+        answer(&SeenDialog { row, options, highlighted: Some(highlighted), sign: Some('❯') }, allowances)
     }
 
     #[test]
@@ -257,6 +285,24 @@ mod tests {
         }
         let enter = DialogAnswer::Press { keys: vec![Key::Enter] };
         assert_eq!(answered(&THEME, &["Light", "Dark"], 1, &nothing_allowed()), enter);
+    }
+
+    #[test]
+    fn an_enter_is_for_the_line_that_was_seen() {
+        const LONG: DialogRow =
+            row(Wants::Option("I am using this, (for) {local} development"), Permit::Always);
+        const NOTICE: DialogRow = DialogRow { shape: Shape::Notice("Press Enter to go"), ..THEME };
+        for (row, sign, expected) in [
+            (&ROW, Some('❯'), Some("❯ +2[.)] +Yes")),
+            (&ROW, Some('>'), Some(". +2[.)] +Yes")),
+            (&LONG, Some('❯'), Some("❯ +2[.)] +I.am.using.this...for...")),
+            (&THEME, Some('›'), Some("› +2[.)] +")),
+            (&NOTICE, None, Some("Press.Enter.to.go")),
+            (&ROW, None, None),
+        ] {
+            let seen = SeenDialog { row, options: Vec::new(), highlighted: Some(1), sign };
+            assert_eq!(highlighted_line(&seen).as_deref(), expected, "{row:?}");
+        }
     }
 
     #[test]

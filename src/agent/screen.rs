@@ -243,11 +243,9 @@ fn known_dialog(row: &'static DialogRow, options: Option<Options>, lines: &[&str
     match &row.means {
         Means::Startup { .. } => {
             let highlighted = options.as_ref().map(|options| options.highlighted);
-            Situation::Dialog(SeenDialog {
-                row,
-                options: options.map(|options| options.labels).unwrap_or_default(),
-                highlighted,
-            })
+            let sign = options.as_ref().map(|options| options.sign);
+            let options = options.map(|options| options.labels).unwrap_or_default();
+            Situation::Dialog(SeenDialog { row, options, highlighted, sign })
         }
         Means::Permission { from: beginning } => {
             Situation::Permission { what: clipped(from(&|line| line.starts_with(beginning))) }

@@ -2,7 +2,9 @@
 //! out; every decision is `agent::demo`'s.
 
 use std::collections::VecDeque;
-use std::io::{self, Read};
+use std::fs::OpenOptions;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -39,6 +41,9 @@ pub(super) struct Args {
     /// Say this at the end of the startup turn, in place of the marker
     #[arg(long, value_name = "TEXT")]
     startup_marker: Vec<String>,
+    /// Append every byte that is typed to this file
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     /// The first thing asked
     #[arg(allow_hyphen_values = true)]
     prompt: Option<String>,
@@ -73,7 +78,7 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
         markers: args.startup_marker.clone(),
         seed: generation.unwrap_or_else(|| Generation::fresh().to_string()),
     };
-    Stage::set(caller, mute)?.play(Demo::new(settings))
+    Stage::set(caller, mute, args.record.clone())?.play(Demo::new(settings))
 }
 
 /// The terminal and what is under way.
@@ -97,14 +102,14 @@ enum Next {
 }
 
 impl<'a> Stage<'a> {
-    fn set(caller: &'a Caller, mute: bool) -> Result<Self, CommandError> {
+    fn set(caller: &'a Caller, mute: bool, record: Option<PathBuf>) -> Result<Self, CommandError> {
         let terminal = RawTerminal::enter();
         output::data(PASTE_ON)?;
         Ok(Self {
             caller,
             mute,
             terminal,
-            input: read_input()
+            input: read_input(record)
                 .map_err(|error| CommandError::failed("listening to the keys").because(error))?,
             keyboard: Keyboard::default(),
             keys: VecDeque::new(),
@@ -237,20 +242,34 @@ fn said_by(job: Job) -> Option<String> {
 }
 
 /// Keys are read on a thread of their own, so that what is typed during a hook waits here and nowhere else.
-fn read_input() -> io::Result<Receiver<Vec<u8>>> {
+fn read_input(record: Option<PathBuf>) -> io::Result<Receiver<Vec<u8>>> {
     let (sender, receiver) = mpsc::channel();
     process::beside(move || {
         let mut stdin = io::stdin().lock();
         let mut chunk = [0u8; 4096];
         loop {
             match stdin.read(&mut chunk) {
-                Ok(read @ 1..) if sender.send(chunk.get(..read).unwrap_or_default().to_vec()).is_ok() => {}
+                Ok(read @ 1..) => {
+                    let typed = chunk.get(..read).unwrap_or_default();
+                    if let Some(path) = &record {
+                        note(path, typed);
+                    }
+                    if sender.send(typed.to_vec()).is_err() {
+                        return;
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(_) | Err(_) => return,
             }
         }
     })?;
     Ok(receiver)
+}
+
+/// For a test that asks what was typed; it says itself when something is missing.
+fn note(path: &Path, typed: &[u8]) {
+    let file = OpenOptions::new().append(true).create(true).open(path);
+    file.and_then(|mut file| file.write_all(typed)).unwrap_or_default();
 }
 
 /// Listens for hang-up and TERM and never looks; whether that was possible. What was once listened for never gets its

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
 use crate::agent::beacon::{self, Beacon};
-use crate::agent::dialog::Key;
+use crate::agent::dialog::{self, Key};
 use crate::agent::profile::Profile;
 use crate::agent::screen::{self, Reading, Situation};
 use crate::agent::wake::Listener;
@@ -435,8 +435,15 @@ impl Rising {
         let Some(climber) = self.climbers.get_mut(&name) else { return };
         climber.is_typing = true;
         let (tmux, pane) = (self.tmux.clone(), climber.awaited.pane);
+        let row = climber.highlighted_line().filter(|_| keys == [Key::Enter]);
         let keys: Vec<crate::tmux::Key> = keys.into_iter().map(nudge::key).collect();
-        self.write_beside(name, move || tmux.press(pane, &keys).map(|()| Asked::Confirmed));
+        self.write_beside(name, move || {
+            let pressed = match row {
+                Some(row) => tmux.press_while(pane, &row, crate::tmux::Key::Enter),
+                None => tmux.press(pane, &keys),
+            };
+            pressed.map(|()| Asked::Confirmed)
+        });
     }
 
     fn ask(&mut self, name: AgentName) {
@@ -492,6 +499,14 @@ impl Climber {
                 }
                 Death::Unexplained => None,
             },
+        }
+    }
+
+    /// Of the dialog that was seen, what must still stand there when it is confirmed.
+    fn highlighted_line(&self) -> Option<String> {
+        match &self.reading.as_ref()?.situation {
+            Situation::Dialog(seen) => dialog::highlighted_line(seen),
+            _ => None,
         }
     }
 

@@ -3,15 +3,17 @@
 //! Text never goes through a command line: it is loaded from a file and pasted, without control characters. A pane
 //! that shows its history is brought back first, for it would eat the keys.
 
+use std::ffi::OsStr;
 use std::fmt;
 
-use tmux_interface::{CopyMode, DisplayMessage, LoadBuffer, PasteBuffer, SendKeys, SetOption};
+use tmux_interface::{CopyMode, DisplayMessage, IfShell, LoadBuffer, PasteBuffer, SendKeys, SetOption};
 
 use crate::text;
 
 use super::answer::{Answer, NoAnswer, Refusal, Said};
 use super::batch::Batch;
 use super::client::{Tmux, nonce};
+use super::quote::literal;
 use super::request::Request;
 use super::snapshot::ClientRow;
 use super::target::{PaneId, PaneTarget, SessionId, SessionTarget};
@@ -60,6 +62,19 @@ impl Tmux {
     pub fn press(&self, pane: PaneId, keys: &[Key]) -> Answer<()> {
         let press = SendKeys::new().target_pane(PaneTarget::Id(pane).to_string()).build();
         let press = Request::from(press).arguments(keys.iter().map(Key::to_string));
+        let doing = format!("pressing a key in pane {pane}");
+        let said =
+            self.carry_out(&doing, self.limits.write, &Batch::of([vec![leave_mode(pane).then(press)]]))?;
+        unrefused(doing, said)
+    }
+
+    /// Presses a key if some row of the screen still matches `row`, an extended regular expression without braces: the
+    /// server looks and presses in one step. Nothing happens where none does.
+    pub fn press_while(&self, pane: PaneId, row: &str, key: Key) -> Answer<()> {
+        let target = PaneTarget::Id(pane).to_string();
+        let found = format!("#{{C/r:{}}}", literal(OsStr::new(row)).to_string_lossy());
+        let press = IfShell::new().not_execute().target_pane(target.clone()).shell_command(found);
+        let press = press.command(format!("send-keys -t {target} {key}")).build();
         let doing = format!("pressing a key in pane {pane}");
         let said =
             self.carry_out(&doing, self.limits.write, &Batch::of([vec![leave_mode(pane).then(press)]]))?;
@@ -146,6 +161,27 @@ mod tests {
         server.tmux.press(pane, &[Key::Down, Key::Digit(2), Key::Enter]).unwrap();
         assert_eq!(received(&out, expected.len() + 5), format!("{expected}\u{1b}[B2\r"));
         assert!(!canary.exists());
+    }
+
+    #[test]
+    fn a_key_is_pressed_only_while_the_row_stands() {
+        let server = TestServer::start();
+        let out = server.dir().join("received");
+        let script =
+            "stty raw -echo; printf '\\342\\235\\257 2. Yes, I do\\r\\n  3. No #(x)'; exec cat >\"$0\"";
+        let panes = server.spawn(&[test_server::session(0, &["sh", "-c", script, out.to_str().unwrap()])]);
+        let pane = panes[0].pane;
+        eventually("the dialog", || {
+            let screens = server.tmux.capture(&[(pane, 0)]).unwrap();
+            screens[0].1.as_ref().unwrap().contains("No #(x)").then_some(())
+        });
+        for gone in ["❯ +1[.)] +Yes", "❯ +2[.)] +No", "Yes, you", "#(x).", "("] {
+            server.tmux.press_while(pane, gone, Key::Escape).unwrap();
+        }
+        for stands in ["❯ +2[.)] +Yes.", "#[(]x[)]"] {
+            server.tmux.press_while(pane, stands, Key::Enter).unwrap();
+        }
+        assert_eq!(received(&out, 2), "\r\r");
     }
 
     #[test]

@@ -69,20 +69,51 @@ pub const PERMISSION_COMMAND: &str = "rm -r build";
 pub struct Dialog {
     /// What is asked.
     pub question: Question,
+    begun_at: usize,
     highlighted: usize,
-    loses_enter: bool,
+    quirk: Option<Quirk>,
+}
+
+/// What is odd about a dialog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quirk {
+    /// The first Return does nothing.
+    LosesEnter,
+    /// Arrow keys move the highlight the other way, around the ends.
+    Wanders,
+    /// Arrow keys move nothing.
+    Sticks,
 }
 
 impl Dialog {
-    /// The question with its first option highlighted, or the first *No* where that is the default. With
-    /// `loses_enter` the first Return does nothing.
-    pub fn new(question: Question, default_no: bool, loses_enter: bool) -> Self {
+    /// The question with its first option highlighted, or the first *No* where that is the default.
+    pub fn new(question: Question, default_no: bool, quirk: Option<Quirk>) -> Self {
         let no = question.options().iter().position(|(_, choice)| *choice == Choice::No);
-        Self { question, highlighted: no.filter(|_| default_no).unwrap_or(0), loses_enter }
+        let highlighted = no.filter(|_| default_no).unwrap_or(0);
+        Self { question, begun_at: highlighted, highlighted, quirk }
+    }
+
+    /// The highlight goes back to where it began.
+    pub fn settle(&mut self) {
+        self.highlighted = self.begun_at;
     }
 
     /// What a key does; `Some`: the highlighted option was confirmed.
     pub fn press(&mut self, key: &Key) -> Option<Choice> {
+        let options = self.question.options();
+        let last = options.len() - 1;
+        match (key, self.quirk) {
+            (Key::Up | Key::Down, Some(Quirk::Sticks)) => return None,
+            (Key::Up, Some(Quirk::Wanders)) => self.highlighted = (self.highlighted + 1) % options.len(),
+            (Key::Down, Some(Quirk::Wanders)) => {
+                self.highlighted = self.highlighted.checked_sub(1).unwrap_or(last)
+            }
+            (key, _) => return self.press_plainly(key),
+        }
+        None
+    }
+
+    fn press_plainly(&mut self, key: &Key) -> Option<Choice> {
         let options = self.question.options();
         match key {
             Key::Up => self.highlighted = self.highlighted.saturating_sub(1),
@@ -91,7 +122,7 @@ impl Dialog {
                 Ok(number) if (1..=options.len()).contains(&number) => self.highlighted = number - 1,
                 _ => {}
             },
-            Key::Enter if self.loses_enter => self.loses_enter = false,
+            Key::Enter if self.quirk == Some(Quirk::LosesEnter) => self.quirk = None,
             Key::Enter => return options.get(self.highlighted).map(|(_, choice)| *choice),
             Key::Backspace | Key::Escape | Key::Clear => {}
         }
@@ -126,7 +157,7 @@ mod tests {
 
     #[test]
     fn only_return_confirms_and_only_what_is_highlighted() {
-        let trust = || Dialog::new(Question::Trust, false, false);
+        let trust = || Dialog::new(Question::Trust, false, None);
         let text = |text: &str| Key::Text(text.into());
         check(trust(), &[Key::Enter], Some(Choice::Yes));
         check(trust(), &[Key::Down, Key::Enter], Some(Choice::No));
@@ -134,15 +165,35 @@ mod tests {
         check(trust(), &[text("2")], None);
         check(trust(), &[text("2"), Key::Enter], Some(Choice::No));
         check(trust(), &[text("3"), text("0"), text("x"), Key::Escape, Key::Enter], Some(Choice::Yes));
-        check(Dialog::new(Question::Trust, true, false), &[Key::Enter], Some(Choice::No));
-        check(Dialog::new(Question::Colour, true, false), &[Key::Enter], Some(Choice::Yes));
-        check(Dialog::new(Question::Trust, false, true), &[Key::Enter], None);
-        check(Dialog::new(Question::Trust, false, true), &[Key::Enter, Key::Enter], Some(Choice::Yes));
+        check(Dialog::new(Question::Trust, true, None), &[Key::Enter], Some(Choice::No));
+        check(Dialog::new(Question::Colour, true, None), &[Key::Enter], Some(Choice::Yes));
+        check(Dialog::new(Question::Trust, false, Some(Quirk::LosesEnter)), &[Key::Enter], None);
+        check(
+            Dialog::new(Question::Trust, false, Some(Quirk::LosesEnter)),
+            &[Key::Enter, Key::Enter],
+            Some(Choice::Yes),
+        );
+    }
+
+    #[test]
+    fn an_odd_dialog_moves_as_it_likes() {
+        let highlighted = |quirk, keys: &[Key]| {
+            let mut dialog = Dialog::new(Question::Colour, false, Some(quirk));
+            keys.iter().for_each(|key| assert_eq!(dialog.press(key), None));
+            dialog.highlighted
+        };
+        assert_eq!(highlighted(Quirk::Wanders, &[Key::Up]), 1);
+        assert_eq!(highlighted(Quirk::Wanders, &[Key::Down]), 2);
+        assert_eq!(highlighted(Quirk::Sticks, &[Key::Down, Key::Up, Key::Down]), 0);
+        let mut restless = Dialog::new(Question::Trust, true, None);
+        restless.press(&Key::Up);
+        restless.settle();
+        assert_eq!(restless.press(&Key::Enter), Some(Choice::No));
     }
 
     #[test]
     fn a_dialog_is_drawn_with_one_highlight_and_fits_eleven_rows() {
-        let mut dialog = Dialog::new(Question::Trust, false, false);
+        let mut dialog = Dialog::new(Question::Trust, false, None);
         dialog.press(&Key::Down);
         let lines = dialog.lines("/work");
         assert_eq!(
@@ -159,7 +210,7 @@ mod tests {
             ]
         );
         for question in [Question::Trust, Question::Terms, Question::Colour, Question::Permission] {
-            let lines = Dialog::new(question, false, false).lines("/");
+            let lines = Dialog::new(question, false, None).lines("/");
             assert_eq!(lines.iter().filter(|line| line.starts_with(PROMPT_SIGN)).count(), 1);
             assert!(lines.len() < 11);
         }

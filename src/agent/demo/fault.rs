@@ -50,12 +50,22 @@ pub enum Fault {
     LostEnter,
     /// A dialog shows what a key did only 700 ms later.
     SlowRedraw,
+    /// Arrow keys move a highlight the other way, around the ends.
+    Wandering,
+    /// Arrow keys move no highlight.
+    Stuck,
+    /// A highlight that was moved goes back by itself.
+    Restless,
+    /// Another dialog, with *No* highlighted, takes the place of the first so long after that came up.
+    Replaced(Duration),
+    /// What is pasted brings a dialog up.
+    DialogOnPaste,
     /// Hooks are given what is no JSON.
     GarbageHooks,
 }
 
 /// Every fault that takes no value, with its name.
-const NAMED: [(&str, Fault); 22] = [
+const NAMED: [(&str, Fault); 26] = [
     ("exit", Fault::Exit),
     ("exit-later", Fault::ExitLater),
     ("shell", Fault::Shell),
@@ -77,12 +87,16 @@ const NAMED: [(&str, Fault); 22] = [
     ("dialog-words", Fault::DialogWords),
     ("lost-enter", Fault::LostEnter),
     ("slow-redraw", Fault::SlowRedraw),
+    ("wandering", Fault::Wandering),
+    ("stuck", Fault::Stuck),
+    ("restless", Fault::Restless),
+    ("dialog-on-paste", Fault::DialogOnPaste),
     ("garbage-hooks", Fault::GarbageHooks),
 ];
 
 /// What was read names no fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no fault (slow:SECONDS, {})", NAMED.map(|(name, _)| name).join(", "))]
+#[error("{text:?} is no fault (slow:SECONDS, replaced:SECONDS, {})", NAMED.map(|(name, _)| name).join(", "))]
 pub struct UnknownFault {
     /// What was read.
     pub text: String,
@@ -93,9 +107,15 @@ impl FromStr for Fault {
 
     fn from_str(text: &str) -> Result<Self, UnknownFault> {
         let unknown = || UnknownFault { text: text.to_owned() };
+        let timed = |text: &str| {
+            let time = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+            time.ok_or_else(unknown)
+        };
         if let Some(seconds) = text.strip_prefix("slow:") {
-            let seconds: f64 = seconds.parse().map_err(|_| unknown())?;
-            return Duration::try_from_secs_f64(seconds).map(Self::Slow).map_err(|_| unknown());
+            return timed(seconds).map(Self::Slow);
+        }
+        if let Some(seconds) = text.strip_prefix("replaced:") {
+            return timed(seconds).map(Self::Replaced);
         }
         NAMED.iter().find(|(name, _)| *name == text).map(|(_, fault)| *fault).ok_or_else(unknown)
     }
@@ -112,6 +132,7 @@ mod tests {
             ("dialog-after-up", Some(Fault::DialogAfterUp)),
             ("slow:2", Some(Fault::Slow(Duration::from_secs(2)))),
             ("slow:0.25", Some(Fault::Slow(Duration::from_millis(250)))),
+            ("replaced:0.1", Some(Fault::Replaced(Duration::from_millis(100)))),
             ("slow:-1", None),
             ("slow:NaN", None),
             ("slow", None),
@@ -120,6 +141,6 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Fault>().ok(), expected, "{text:?}");
         }
-        assert!("x".parse::<Fault>().unwrap_err().to_string().contains("slow:SECONDS, exit, exit-later"));
+        assert!("x".parse::<Fault>().unwrap_err().to_string().contains("replaced:SECONDS, exit, exit-later"));
     }
 }

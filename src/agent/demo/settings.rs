@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::dialog::Quirk;
 use super::fault::Fault;
 
 /// What it was started with.
@@ -31,6 +32,24 @@ impl Settings {
     /// Whether this goes wrong.
     pub fn plays(&self, fault: Fault) -> bool {
         self.faults.contains(&fault)
+    }
+
+    /// What is odd about its dialogs.
+    pub fn quirk(&self) -> Option<Quirk> {
+        let quirks = [
+            (Fault::LostEnter, Quirk::LosesEnter),
+            (Fault::Wandering, Quirk::Wanders),
+            (Fault::Stuck, Quirk::Sticks),
+        ];
+        quirks.into_iter().find(|(fault, _)| self.plays(*fault)).map(|(_, quirk)| quirk)
+    }
+
+    /// After what time another dialog takes the place of the first.
+    pub fn replaced_after(&self) -> Option<Duration> {
+        self.faults.iter().find_map(|fault| match fault {
+            Fault::Replaced(time) => Some(*time),
+            _ => None,
+        })
     }
 
     /// How long the first turn takes; `None`: for ever.

@@ -41,8 +41,8 @@ impl Demo {
                 self.think();
             }
             Phase::Permission => {
-                let loses_enter = self.settings.plays(Fault::LostEnter);
-                let dialog = Dialog::new(Question::Permission, self.settings.default_no, loses_enter);
+                let quirk = self.settings.quirk();
+                let dialog = Dialog::new(Question::Permission, self.settings.default_no, quirk);
                 self.phase = Phase::Asking { dialog };
                 self.show(Vec::new());
             }
@@ -76,6 +76,9 @@ impl Demo {
 
     /// The thinking is over: what goes wrong goes wrong now.
     pub(super) fn thought(&mut self) {
+        if matches!(self.phase, Phase::Asking { .. }) {
+            return self.stir();
+        }
         if !matches!(self.phase, Phase::Thinking) {
             return;
         }
@@ -179,7 +182,7 @@ impl Demo {
         let mut end = spoken(&[marker]);
         if self.settings.plays(Fault::DialogWords) {
             end.extend(spoken(&["By the way, this is what I asked at first:".to_owned()]));
-            end.extend(Dialog::new(Question::Trust, false, false).lines(&self.settings.dir));
+            end.extend(Dialog::new(Question::Trust, false, None).lines(&self.settings.dir));
         }
         end
     }

@@ -7,6 +7,8 @@ pub(super) struct Options {
     pub(super) labels: Vec<String>,
     /// The one that is highlighted.
     pub(super) highlighted: usize,
+    /// What stands before it.
+    pub(super) sign: char,
     /// The line of the first.
     pub(super) first_line: usize,
     /// The line of the last.
@@ -19,7 +21,8 @@ const LONGEST_OPTION: usize = 4;
 struct OptionLine<'s> {
     number: usize,
     label: &'s str,
-    highlighted: bool,
+    /// By this sign.
+    highlighted: Option<char>,
 }
 
 /// The last group of two or more options, numbered from 1, if exactly one is highlighted.
@@ -44,18 +47,20 @@ pub(super) fn last_group(lines: &[&str], signs: &[char]) -> Option<Options> {
 
 fn options(group: &[(usize, OptionLine<'_>)]) -> Option<Options> {
     let (first_line, last_line) = (group.first()?.0, group.last()?.0);
-    let mut highlights = group.iter().enumerate().filter(|(_, (_, option))| option.highlighted);
-    let (Some((highlighted, _)), None) = (highlights.next(), highlights.next()) else { return None };
+    let by_sign =
+        |(index, (_, option)): (usize, &(usize, OptionLine<'_>))| Some((index, option.highlighted?));
+    let mut highlights = group.iter().enumerate().filter_map(by_sign);
+    let (Some((highlighted, sign)), None) = (highlights.next(), highlights.next()) else { return None };
     let labels: Vec<String> = group.iter().map(|(_, option)| super::folded(option.label)).collect();
-    (labels.len() > 1).then_some(Options { labels, highlighted, first_line, last_line })
+    (labels.len() > 1).then_some(Options { labels, highlighted, sign, first_line, last_line })
 }
 
 /// `❯ 2. Yes, I accept`, also in a box.
 fn option_line<'s>(line: &'s str, signs: &[char]) -> Option<OptionLine<'s>> {
     let bare = line.trim_matches(|c: char| c == '│' || c.is_whitespace());
     let (highlighted, rest) = match bare.strip_prefix(signs) {
-        Some(rest) => (true, rest.strip_prefix(' ')?.trim_start()),
-        None => (false, bare),
+        Some(rest) => (bare.chars().next(), rest.strip_prefix(' ')?.trim_start()),
+        None => (None, bare),
     };
     let digits = rest.find(|c: char| !c.is_ascii_digit())?;
     let (number, rest) = rest.split_at_checked(digits)?;

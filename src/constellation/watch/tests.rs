@@ -88,7 +88,7 @@ fn why(step: Step) -> String {
 
 fn dialog(options: &[&str], highlighted: usize) -> Situation {
     let options = options.iter().map(|option| (*option).to_owned()).collect();
-    Situation::Dialog(SeenDialog { row: &ROW, options, highlighted: Some(highlighted) })
+    Situation::Dialog(SeenDialog { row: &ROW, options, highlighted: Some(highlighted), sign: Some('❯') })
 }
 
 fn trust(highlighted: usize) -> Situation {
