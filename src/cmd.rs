@@ -90,6 +90,7 @@ pub fn main() -> ExitCode {
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
+        Err(_) if hook::is_called(std::env::args_os()) => return Exit::Done.into(),
         Err(error) => return refuse(&error).into(),
     };
     caller.constellation = cli.constellation;

@@ -16,9 +16,14 @@ use super::{Caller, CommandError, Exit, output};
 /// Report an event of an agent (agent CLIs call this)
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The event, as the CLI names it; whatever else is typed is no reason to fail an agent
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "EVENT")]
-    event: Vec<OsString>,
+    /// The event, as the CLI names it
+    #[arg(allow_hyphen_values = true)]
+    event: OsString,
+}
+
+/// Whether these arguments are a hook's, right or wrong: an exit code of 2 would be an order for the agent.
+pub(super) fn is_called(mut arguments: impl Iterator<Item = OsString>) -> bool {
+    arguments.nth(1).is_some_and(|verb| verb == "hook")
 }
 
 /// After this the hook ends, whatever it is waiting for.
@@ -47,7 +52,7 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
         home,
         agent,
         generation,
-        event: args.event.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default(),
+        event: args.event.to_string_lossy().into_owned(),
         netsky: caller.netsky.clone(),
         search_path: caller.environment.get(std::ffi::OsStr::new("PATH")).cloned(),
         lineage: process::ancestors(rustix::process::getpid().as_raw_nonzero().get()),
