@@ -270,7 +270,12 @@ fn check_profile_names(reader: &mut Reader<'_>, config: &Config) {
         }
         refused.push((profile, place.clone()));
         let what = format!("there is no profile {profile:?}");
-        let hint = format!("known: {}; or write [profile.{profile}] with a command", known.join(", "));
-        reader.refuse(key, place, what, Some(crate::text::one_line(&hint)));
+        let known = known.join(", ");
+        let hint = match value::is_profile_name(profile) {
+            true => format!("known: {known}; or write [profile.{profile}] with a command"),
+            // What can be no name is not quoted in something to type.
+            false => format!("known: {known}"),
+        };
+        reader.refuse(key, place, what, Some(hint));
     }
 }
