@@ -15,7 +15,7 @@ mod tap;
 
 pub use beside::beside;
 pub use bounded::{Job, JobError, Outcome, Output};
-pub use census::{Mark, Marked, ancestors, dir_of, has_open, marked, name_of, parent_of, working_in};
+pub use census::{Mark, Marked, ancestors, dir_of, has_open, marked, name_of, working_in};
 pub use descriptors::{Standard, keep_foreign_descriptors_back, room_for};
 pub use identity::{NoProcess, ProcessId, Signal, boot_id};
 pub use interrupts::{Interrupts, survive_full_files};

@@ -54,7 +54,7 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
         None => Extent::whole(0),
     };
     let agent = caller.agent(&stage.settings.home);
-    if crate::constellation::restart::ends_caller(&prepared.plan, &prepared.scene, agent, &extent) {
+    if crate::constellation::restart::ends_caller(&prepared.plan, &prepared.scene, agent, &extent)? {
         supervise::hand_over_down(caller, &stage, &lock, names)?;
         output::talk("netsky: this session ends too, outside of it: end your turn now");
         return Ok(Exit::Done);

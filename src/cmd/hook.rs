@@ -48,14 +48,22 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
         }
     };
     let Some(agent) = caller.agent(&home) else { return Ok(Exit::Done) };
+    let event = args.event.to_string_lossy().into_owned();
+    let lineage = match process::ancestors(rustix::process::getpid().as_raw_nonzero().get()) {
+        Ok(lineage) => lineage,
+        Err(error) => {
+            hook::log_failure(&home, agent, &event, &format!("looking at what called it: {error}"));
+            return Ok(Exit::Done);
+        }
+    };
     let call = Call {
         home,
         agent,
         generation,
-        event: args.event.to_string_lossy().into_owned(),
+        event,
         netsky: caller.netsky.clone(),
         search_path: caller.environment.get(std::ffi::OsStr::new("PATH")).cloned(),
-        lineage: process::ancestors(rustix::process::getpid().as_raw_nonzero().get()),
+        lineage,
         deadline: clock::Deadline::after(LIMIT),
     };
     let call = Arc::new(call);

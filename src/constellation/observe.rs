@@ -277,8 +277,9 @@ const SHELLS: [&str; 7] = ["sh", "bash", "dash", "zsh", "fish", "ksh", "ash"];
 
 /// Agents whose own process has become a shell: the pane lives, the agent does not.
 fn left_shells(config: &Config, netsky: &std::path::Path, scene: &Scene) -> BTreeMap<AgentName, String> {
-    let shell_of =
-        |there: &Present| process::name_of(there.pid).filter(|name| SHELLS.contains(&name.as_str()));
+    let shell_of = |there: &Present| {
+        process::name_of(there.pid).ok().flatten().filter(|name| SHELLS.contains(&name.as_str()))
+    };
     let was_asked_for = |there: &Present| {
         let spawn = scene.spawned.agents.get(&there.name)?;
         let profile = Profile::resolve(&spawn.profile, &config.profiles, netsky).ok()?;

@@ -520,8 +520,17 @@ fn clones_of(extent: &Extent) -> u32 {
 }
 
 /// Whether a restart would end the session that this very process lives in.
-pub fn ends_caller(plan: &Plan, scene: &Scene, caller: Option<AgentName>, extent: &Extent) -> bool {
-    let lineage = super::teardown::own_lineage();
+///
+/// # Errors
+/// What this process runs below cannot be told.
+pub fn ends_caller(
+    plan: &Plan,
+    scene: &Scene,
+    caller: Option<AgentName>,
+    extent: &Extent,
+) -> Result<bool, Trouble> {
+    let lineage = super::teardown::own_lineage()
+        .map_err(|error| Trouble::system("looking at what called this", &error))?;
     let in_pane = scene.snapshot.as_ref().is_some_and(|snapshot| {
         snapshot
             .panes
@@ -530,5 +539,5 @@ pub fn ends_caller(plan: &Plan, scene: &Scene, caller: Option<AgentName>, extent
             .any(|row| lineage.contains(&row.pid))
     });
     // Somebody who carries an agent's mark would be swept with it, wherever it runs.
-    in_pane || caller.is_some_and(|agent| extent.covers(agent))
+    Ok(in_pane || caller.is_some_and(|agent| extent.covers(agent)))
 }

@@ -5,6 +5,7 @@
 //! is left, nothing may be spawned.
 
 use std::collections::{BTreeSet, HashSet};
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -43,6 +44,12 @@ pub enum TeardownError {
         /// What came back.
         source: NoAnswer,
     },
+    /// What is left cannot be told.
+    #[error("looking whether processes of the agents are left")]
+    Unseen {
+        /// What the system said last.
+        source: io::Error,
+    },
     /// Processes are left.
     #[error("{} are still there after being killed: {}", survivors.len(), named(survivors))]
     Survivors {
@@ -79,7 +86,10 @@ impl Teardown<'_> {
     /// # Errors
     /// tmux did not answer or refused, or processes survived.
     pub fn run(&self, present: &[Present], spawned: &Spawned) -> Result<(), TeardownError> {
-        let panes: Vec<ProcessId> = present.iter().filter_map(|there| ProcessId::of(there.pid)).collect();
+        let unseen = |source| TeardownError::Unseen { source };
+        let panes: io::Result<Vec<Option<ProcessId>>> =
+            present.iter().map(|there| ProcessId::look(there.pid)).collect();
+        let panes: Vec<ProcessId> = panes.map_err(unseen)?.into_iter().flatten().collect();
         self.keep_screens(present, spawned);
         self.end_sessions(present)?;
         self.end_processes(&panes)
@@ -112,58 +122,64 @@ impl Teardown<'_> {
     }
 
     fn end_processes(&self, panes: &[ProcessId]) -> Result<(), TeardownError> {
-        let spared = Spared { lineage: own_lineage(), server: self.server, generation: self.spared };
+        let unseen = |source| TeardownError::Unseen { source };
+        let lineage = own_lineage().map_err(unseen)?;
+        let spared = Spared { lineage, server: self.server, generation: self.spared };
         let start = monotonic_now();
         let told = Deadline::from(start, HANG_UP_GRACE.min(self.grace));
         let killed = Deadline::from(start, self.grace);
         let given_up = Deadline::from(start, self.grace + KILL_TAKES);
         let mut sent = HashSet::new();
+        let mut left = Ok(Vec::new());
         let cleared = process::poll(Duration::from_millis(15), given_up, || {
             // The panes' own processes are cheap to look at; the whole table is read when they are gone.
             let panes_left = panes.iter().any(|pane| pane.is_alive());
             if panes_left && !told.is_past() {
                 return None;
             }
-            let left = self.left(panes, &spared);
+            left = self.left(panes, &spared);
+            // What cannot be seen is not gone: it is looked for again.
+            let seen = left.as_ref().ok()?;
             let signal = match (told.is_past(), killed.is_past()) {
                 (_, true) => Signal::Kill,
                 (true, _) => Signal::Terminate,
                 _ => Signal::HangUp,
             };
-            for process in &left {
+            for process in seen {
                 if sent.insert((*process, signal)) {
                     // One that may not be signalled is a survivor and is named.
                     process.signal(signal).unwrap_or_default();
                 }
             }
-            left.is_empty().then_some(())
+            seen.is_empty().then_some(())
         });
-        match cleared {
-            Some(()) => Ok(()),
-            None => {
-                let left: HashSet<ProcessId> = self.left(panes, &spared).into_iter().collect();
-                let survivors = process::marked().into_iter().filter(|marked| left.contains(&marked.process));
+        match (cleared, left) {
+            (Some(()), _) => Ok(()),
+            (None, Err(source)) => Err(unseen(source)),
+            (None, Ok(left)) => {
+                let left: HashSet<ProcessId> = left.into_iter().collect();
+                let marked = process::marked().map_err(unseen)?;
+                let survivors = marked.into_iter().filter(|marked| left.contains(&marked.process));
                 Err(TeardownError::Survivors { survivors: survivors.collect() })
             }
         }
     }
 
-    fn left(&self, panes: &[ProcessId], spared: &Spared) -> Vec<ProcessId> {
+    fn left(&self, panes: &[ProcessId], spared: &Spared) -> io::Result<Vec<ProcessId>> {
         let home = self.home.root().to_string_lossy();
         let mut left: Vec<ProcessId> = panes.iter().copied().filter(|pane| pane.is_alive()).collect();
         if failpoint::leaves_out(Step::Survivors) {
-            return left;
+            return Ok(left);
         }
-        left.extend(
-            process::marked()
-                .into_iter()
-                .filter(|found| found.mark.home == home && self.agents.contains(&found.mark.agent))
-                .filter(|found| !spared.holds(found))
-                .map(|found| found.process),
-        );
+        for found in process::marked()? {
+            let is_wanted = found.mark.home == home && self.agents.contains(&found.mark.agent);
+            if is_wanted && !spared.holds(&found)? {
+                left.push(found.process);
+            }
+        }
         left.sort_unstable_by_key(|process| process.pid);
         left.dedup();
-        left
+        Ok(left)
     }
 }
 
@@ -174,21 +190,30 @@ struct Spared {
 }
 
 impl Spared {
-    fn holds(&self, found: &Marked) -> bool {
+    fn holds(&self, found: &Marked) -> io::Result<bool> {
         let pid = found.process.pid;
         let new = self.generation.is_some_and(|generation| generation.to_string() == found.mark.generation);
-        new || self.lineage.contains(&pid)
-            || process::ancestors(pid).into_iter().any(|above| self.is_other_server(above))
+        if new || self.lineage.contains(&pid) {
+            return Ok(true);
+        }
+        for above in process::ancestors(pid)? {
+            if self.is_other_server(above)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// A tmux server is never ended here, and what lives under another one than ours is not ours to end.
-    fn is_other_server(&self, pid: i32) -> bool {
-        Some(pid) != self.server
-            && process::name_of(pid).is_some_and(|name| TMUX_SERVER.contains(&name.as_str()))
+    fn is_other_server(&self, pid: i32) -> io::Result<bool> {
+        if Some(pid) == self.server {
+            return Ok(false);
+        }
+        Ok(process::name_of(pid)?.is_some_and(|name| TMUX_SERVER.contains(&name.as_str())))
     }
 }
 
 /// This process and all above it.
-pub fn own_lineage() -> Vec<i32> {
+pub fn own_lineage() -> io::Result<Vec<i32>> {
     process::ancestors(rustix::process::getpid().as_raw_nonzero().get())
 }

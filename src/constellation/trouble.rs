@@ -291,6 +291,7 @@ impl From<TeardownError> for Trouble {
     fn from(error: TeardownError) -> Self {
         match &error {
             TeardownError::Tmux { source, .. } => Self::from_error(source.into(), &error, tmux_hint(source)),
+            TeardownError::Unseen { .. } => Self::from_error(Exit::Failed, &error, None),
             TeardownError::Survivors { survivors } => {
                 let pids: Vec<String> = survivors.iter().map(|found| found.process.pid.to_string()).collect();
                 let hint = format!("ps -o pid,stat,args -p {}", pids.join(","));

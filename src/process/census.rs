@@ -1,8 +1,9 @@
 //! The process table: ancestry, and who carries netsky's marks in its environment.
 //!
 //! Linux reads `/proc`; elsewhere `ps` is asked (tested at its parser only). A process that scrubs its environment
-//! is not seen: a stated limit.
+//! is not seen: a stated limit. That something could not be looked at is an error, never the answer that nobody is there.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::name::AgentName;
@@ -44,28 +45,31 @@ pub(super) fn mark_in(environment: &[u8]) -> Option<Mark> {
     })
 }
 
-/// The parent of a process.
-pub fn parent_of(pid: i32) -> Option<i32> {
-    system::row(pid).map(|row| row.parent)
-}
-
-pub(super) fn started(pid: i32) -> Option<u64> {
-    system::row(pid).filter(|row| !row.zombie).map(|row| row.started)
+/// When a process began; `None`: it is gone, or a zombie.
+pub(super) fn started(pid: i32) -> io::Result<Option<u64>> {
+    Ok(system::row(pid)?.filter(|row| !row.zombie).map(|row| row.started))
 }
 
 /// `pid` and all above it, nearest first.
-pub fn ancestors(pid: i32) -> Vec<i32> {
+///
+/// # Errors
+/// One of them could not be looked at.
+pub fn ancestors(pid: i32) -> io::Result<Vec<i32>> {
     let mut line = Vec::new();
     let mut next = Some(pid);
     while let Some(pid) = next.filter(|pid| *pid > 0 && !line.contains(pid)) {
         line.push(pid);
-        next = parent_of(pid);
+        next = system::row(pid)?.map(|row| row.parent);
     }
-    line
+    Ok(line)
 }
 
-/// The name of a process as the kernel has it (15 bytes on Linux): a tmux server calls itself `tmux: server`.
-pub fn name_of(pid: i32) -> Option<String> {
+/// The name of a process as the kernel has it (15 bytes on Linux): a tmux server calls itself `tmux: server`. `None`: it
+/// is gone.
+///
+/// # Errors
+/// It could not be looked at.
+pub fn name_of(pid: i32) -> io::Result<Option<String>> {
     system::name_of(pid)
 }
 
@@ -90,7 +94,10 @@ pub fn has_open(pid: i32, path: &Path) -> bool {
 }
 
 /// All processes of this user that carry marks.
-pub fn marked() -> Vec<Marked> {
+///
+/// # Errors
+/// The table, or a process that may be one, could not be looked at.
+pub fn marked() -> io::Result<Vec<Marked>> {
     system::marked()
 }
 
@@ -104,12 +111,29 @@ struct Row {
 mod system {
     use super::{Marked, Path, ProcessId, Row, mark_in};
     use std::fs;
+    use std::io;
     use std::os::unix::fs::MetadataExt;
 
+    /// A file that tells of a process. `None`: it is gone, or none of ours.
+    fn told(pid: i32, what: &str) -> io::Result<Option<Vec<u8>>> {
+        let is_gone = |error: &io::Error| {
+            let code = error.raw_os_error();
+            matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied)
+                || code == Some(rustix::io::Errno::SRCH.raw_os_error())
+        };
+        match fs::read(format!("/proc/{pid}/{what}")) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if is_gone(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn row(pid: i32) -> io::Result<Option<Row>> {
+        Ok(told(pid, "stat")?.and_then(|stat| parsed(&String::from_utf8_lossy(&stat))))
+    }
+
     /// proc_pid_stat(5); the name in parentheses may hold anything, so fields are counted after the last `)`.
-    pub(super) fn row(pid: i32) -> Option<Row> {
-        let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-        let stat = String::from_utf8_lossy(&stat);
+    fn parsed(stat: &str) -> Option<Row> {
         let (_, rest) = stat.rsplit_once(')')?;
         let mut fields = rest.split_ascii_whitespace();
         let state = fields.next()?;
@@ -118,9 +142,8 @@ mod system {
         Some(Row { parent, started, zombie: matches!(state, "Z" | "X") })
     }
 
-    pub(super) fn name_of(pid: i32) -> Option<String> {
-        let name = fs::read(format!("/proc/{pid}/comm")).ok()?;
-        Some(String::from_utf8_lossy(&name).trim_end().to_owned())
+    pub(super) fn name_of(pid: i32) -> io::Result<Option<String>> {
+        Ok(told(pid, "comm")?.map(|name| String::from_utf8_lossy(&name).trim_end().to_owned()))
     }
 
     pub(super) fn has_open(pid: i32, path: &Path) -> bool {
@@ -132,15 +155,16 @@ mod system {
             .any(|open| (open.dev(), open.ino()) == (wanted.dev(), wanted.ino()))
     }
 
-    pub(super) fn marked() -> Vec<Marked> {
-        let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-        entries
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
-            .filter_map(|pid| {
-                let mark = mark_in(&fs::read(format!("/proc/{pid}/environ")).ok()?)?;
-                Some(Marked { process: ProcessId::of(pid)?, mark })
-            })
-            .collect()
+    pub(super) fn marked() -> io::Result<Vec<Marked>> {
+        let mut marked = Vec::new();
+        for entry in fs::read_dir("/proc")? {
+            let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            let Some(mark) = told(pid, "environ")?.and_then(|environment| mark_in(&environment)) else {
+                continue;
+            };
+            marked.extend(ProcessId::look(pid)?.map(|process| Marked { process, mark }));
+        }
+        Ok(marked)
     }
 }
 
@@ -148,40 +172,42 @@ mod system {
 mod system {
     use super::{Marked, Path, ProcessId, Row, mark_in};
     use crate::process::{Job, Outcome};
+    use std::io;
     use std::time::Duration;
 
-    fn ps(arguments: &[&str]) -> Option<String> {
+    fn ps(arguments: &[&str]) -> io::Result<String> {
         let job = Job::new("ps", Duration::from_secs(5)).args(arguments).env("LC_ALL", "C");
         match job.run() {
-            Ok(Outcome::Exited(output)) => Some(output.stdout_text()),
-            _ => None,
+            Ok(Outcome::Exited(output)) => Ok(output.stdout_text()),
+            Ok(Outcome::Late(_)) => Err(io::Error::new(io::ErrorKind::TimedOut, "ps did not answer")),
+            Err(error) => Err(error.source),
         }
     }
 
-    pub(super) fn row(pid: i32) -> Option<Row> {
-        super::ps_row(&ps(&["-o", "ppid=,stat=,lstart=", "-p", &pid.to_string()])?)
+    pub(super) fn row(pid: i32) -> io::Result<Option<Row>> {
+        Ok(super::ps_row(&ps(&["-o", "ppid=,stat=,lstart=", "-p", &pid.to_string()])?))
     }
 
-    pub(super) fn name_of(pid: i32) -> Option<String> {
+    pub(super) fn name_of(pid: i32) -> io::Result<Option<String>> {
         let path = ps(&["-o", "comm=", "-p", &pid.to_string()])?;
-        path.trim().rsplit('/').next().map(str::to_owned)
+        Ok(path.trim().rsplit('/').next().filter(|name| !name.is_empty()).map(str::to_owned))
     }
 
     /// That it runs is all that can be told in reasonable time.
     pub(super) fn has_open(pid: i32, _: &Path) -> bool {
-        row(pid).is_some_and(|row| !row.zombie)
+        row(pid).is_ok_and(|row| row.is_some_and(|row| !row.zombie))
     }
 
-    pub(super) fn marked() -> Vec<Marked> {
-        let Some(table) = ps(&["-axEww", "-o", "pid=,command="]) else { return Vec::new() };
-        table
-            .lines()
-            .filter_map(|line| {
-                let (pid, command) = line.trim_start().split_once(' ')?;
-                let mark = mark_in(command.replace(' ', "\0").as_bytes())?;
-                Some(Marked { process: ProcessId::of(pid.parse().ok()?)?, mark })
-            })
-            .collect()
+    pub(super) fn marked() -> io::Result<Vec<Marked>> {
+        let mut marked = Vec::new();
+        for line in ps(&["-axEww", "-o", "pid=,command="])?.lines() {
+            let Some((pid, command)) = line.trim_start().split_once(' ') else { continue };
+            let (Ok(pid), Some(mark)) = (pid.parse(), mark_in(command.replace(' ', "\0").as_bytes())) else {
+                continue;
+            };
+            marked.extend(ProcessId::look(pid)?.map(|process| Marked { process, mark }));
+        }
+        Ok(marked)
     }
 }
 
@@ -232,7 +258,7 @@ mod tests {
 
     #[test]
     fn the_line_of_ancestors_ends() {
-        let line = ancestors(rustix::process::getpid().as_raw_nonzero().get());
+        let line = ancestors(rustix::process::getpid().as_raw_nonzero().get()).unwrap();
         assert!(line.len() >= 2, "{line:?}");
     }
 }

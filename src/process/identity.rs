@@ -50,14 +50,27 @@ impl ProcessId {
         *OWN.get_or_init(|| Self::of(rustix::process::getpid().as_raw_nonzero().get()))
     }
 
-    /// The process that has this pid now; `None` where there is none or it is a zombie.
+    /// The process that has this pid now; `None` where there is none or it is a zombie (or it cannot be looked at).
     pub fn of(pid: i32) -> Option<Self> {
-        super::census::started(pid).map(|started| Self { pid, started })
+        Self::look(pid).ok().flatten()
     }
 
-    /// Whether this very process still runs (a zombie does not).
+    /// The process that has this pid now; `None` where there is none or it is a zombie.
+    ///
+    /// # Errors
+    /// It cannot be looked at: it may be there or not.
+    pub fn look(pid: i32) -> io::Result<Option<Self>> {
+        Ok(super::census::started(pid)?.map(|started| Self { pid, started }))
+    }
+
+    /// Whether this very process still runs (a zombie does not). One that cannot be looked at runs as long as there is
+    /// anything of its pid.
     pub fn is_alive(self) -> bool {
-        Self::of(self.pid) == Some(self)
+        match Self::look(self.pid) {
+            Ok(found) => found == Some(self),
+            Err(_) => Pid::from_raw(self.pid)
+                .is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH)),
+        }
     }
 
     /// Signals this very process; `false` where it is gone.
