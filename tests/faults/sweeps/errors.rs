@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use shots::{Shot, Traced};
 
 use super::complaint;
-use super::verbs::{self, Verb, places};
+use super::verbs::{self, Verb};
 use crate::strace;
 use crate::support::World;
 use crate::support::world::Ran;
@@ -48,7 +48,7 @@ fn run(run: &Run) -> Tally {
     };
     // A build that does not heed errors is found out by the first verb.
     let verbs = if run.is_broken() { &verbs::ALL[..1] } else { verbs::ALL };
-    let attempts: Vec<Attempt> = std::thread::scope(|scope| {
+    let mut attempts: Vec<Attempt> = std::thread::scope(|scope| {
         let begin = |(turn, verb)| {
             scope.spawn({
                 let campaign = &campaign;
@@ -58,6 +58,8 @@ fn run(run: &Run) -> Tally {
         let counting: Vec<_> = verbs.iter().enumerate().map(begin).collect();
         counting.into_iter().flat_map(|counted| counted.join().unwrap()).collect()
     });
+    let blindnesses = Shot::blindnesses().into_iter();
+    attempts.extend(blindnesses.map(|shot| Attempt { verb: &verbs::RESTART_OVER_SURVIVOR, shot }));
     let tally = run.points(&attempts, SHORT, WORKERS, |attempt| campaign.attempt(attempt));
     campaign.account(tally, attempts.len())
 }
@@ -115,8 +117,8 @@ impl Campaign<'_> {
 
     fn attempt(&self, Attempt { verb, shot }: &Attempt) -> Vec<Finding> {
         let world = self.world(verb);
-        let ran = self.called(verb, &world, &shot.options());
-        let struck = places::struck(&world);
+        let ran = self.called(verb, &world, &shot.options(&world));
+        let struck = shot.struck(&world);
         let Some(first) = struck.first() else {
             self.leave(verb, world);
             return Vec::new();

@@ -7,7 +7,7 @@ mod still;
 use std::ffi::OsString;
 
 use places::Place;
-pub use running::{DELIVER, DETACH, DOWN, RESTART, SEND, STATUS, UP};
+pub use running::{DELIVER, DETACH, DOWN, RESTART, RESTART_OVER_SURVIVOR, SEND, STATUS, UP};
 pub use still::{DONE, HISTORY, HOOK, INIT, LIST, NEXT, SHOW, TRUST, WRITE};
 
 use crate::support::World;

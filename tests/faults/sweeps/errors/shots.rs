@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::super::verbs::places::is_beyond;
+use super::super::verbs::places::{injected, is_beyond, struck, survivor};
 use crate::support::World;
 
 /// Errors by call: those of calls that outlive the process, which are counted, and of others. Each call of a run gets
@@ -53,11 +53,31 @@ pub enum Shot {
     Interruption {
         from: BTreeMap<String, usize>,
     },
+    /// The survivor of the world cannot be looked at, at first or ever.
+    Blindness {
+        file: &'static str,
+        error: &'static str,
+        lasts: bool,
+    },
 }
 
 impl Shot {
-    pub fn options(&self) -> Vec<String> {
+    /// What goes wrong in looking for survivors.
+    pub fn blindnesses() -> Vec<Self> {
+        let files = ["environ", "stat"].into_iter();
+        let errors = files.flat_map(|file| ["EMFILE", "EIO"].map(|error| (file, error)));
+        errors
+            .flat_map(|(file, error)| [false, true].map(|lasts| Self::Blindness { file, error, lasts }))
+            .collect()
+    }
+
+    pub fn options(&self, world: &World) -> Vec<String> {
         match self {
+            Self::Blindness { file, error, lasts } => {
+                let when = if *lasts { "1+" } else { "1" };
+                let path = format!("-P/proc/{}/{file}", survivor(world));
+                vec![path, "-etrace=openat".to_owned(), format!("-einject=openat:error={error}:when={when}")]
+            }
             Self::Error { call, nth, error, .. } => {
                 vec![format!("-etrace={call}"), format!("-einject={call}:error={error}:when={nth}")]
             }
@@ -75,6 +95,14 @@ impl Shot {
         matches!(self, Self::Interruption { .. } | Self::Error { error: INTERRUPTED, .. })
     }
 
+    /// The calls that were struck in the last run.
+    pub fn struck(&self, world: &World) -> Vec<String> {
+        match self {
+            Self::Blindness { .. } => injected(world),
+            Self::Error { .. } | Self::Interruption { .. } => struck(world),
+        }
+    }
+
     pub fn outlives(&self) -> bool {
         matches!(self, Self::Error { outlives: true, .. })
     }
@@ -85,6 +113,9 @@ impl fmt::Display for Shot {
         match self {
             Self::Error { call, nth, error, .. } => write!(f, "{error} at {call} {nth}"),
             Self::Interruption { from } => write!(f, "EINTR from {from:?}"),
+            Self::Blindness { file, error, lasts } => {
+                write!(f, "{error} at the survivor's {file}{}", if *lasts { ", always" } else { "" })
+            }
         }
     }
 }

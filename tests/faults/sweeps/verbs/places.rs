@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -163,14 +164,38 @@ pub fn lie(what: &str, why: &str) -> Vec<Finding> {
     vec![(Harm::FalseSuccess, format!("{what}: {why}"))]
 }
 
-/// The calls that strace has struck in the last run.
+/// The calls that strace has struck in the last run, but for those that cannot fail.
 pub fn struck(world: &World) -> Vec<String> {
+    injected(world).into_iter().filter(|line| !is_beyond(line)).collect()
+}
+
+/// All calls that strace has struck in the last run.
+pub fn injected(world: &World) -> Vec<String> {
     let trace = fs::read_to_string(world.root().join("trace")).unwrap_or_default();
-    let struck = trace.lines().filter(|line| line.contains("(INJECTED)") && !is_beyond(line));
-    struck.map(|line| line.chars().take(150).collect()).collect()
+    let injected = trace.lines().filter(|line| line.contains("(INJECTED)"));
+    injected.map(|line| line.chars().take(150).collect()).collect()
 }
 
 /// What cannot fail: the table of processes, and the counters with which a runtime wakes itself.
 pub fn is_beyond(call: &str) -> bool {
     call.contains("/proc/") || call.contains("[eventfd]")
+}
+
+/// Starts a process that a tear-down of agent0 has to find by its environment alone.
+pub fn leave_survivor(world: &World) {
+    let spawned = read_json(&world.home.join("state/agents.json"));
+    let generation = spawned["agents"]["agent0"]["generation"].as_str().unwrap();
+    let mut command = Command::new("setsid");
+    command.args(["--fork", "sh", "-c", "echo $$ >survivor.new; mv survivor.new survivor; exec sleep 1000"]);
+    command.env_clear().envs(&world.environment).current_dir(world.root());
+    command.env("NETSKY_AGENT", "agent0").env("NETSKY_GENERATION", generation);
+    let file = world.root().join("survivor");
+    fs::remove_file(&file).unwrap_or_default();
+    assert!(command.status().unwrap().success());
+    world.wait("the survivor lives", Duration::from_secs(10), || file.exists().then_some(()));
+}
+
+/// Its pid.
+pub fn survivor(world: &World) -> i32 {
+    fs::read_to_string(world.root().join("survivor")).unwrap().trim().parse().unwrap()
 }

@@ -56,6 +56,23 @@ pub const DETACH: Verb = Verb {
     ..DELIVER
 };
 
+/// A restart that has a survivor to end.
+pub const RESTART_OVER_SURVIVOR: Verb = Verb {
+    name: "restart over a survivor",
+    begin: |world| {
+        begin_with_note(world);
+        leave_survivor(world);
+    },
+    judge: |world, ran, what| {
+        let lives = tree::is_alive(survivor(world));
+        if lives {
+            world::signal(survivor(world), "KILL");
+        }
+        if ran.code == 0 && lives { lie(what, "the survivor lives") } else { restarted(world, ran, what) }
+    },
+    ..RESTART
+};
+
 pub const SEND: Verb = Verb {
     name: "send",
     begin: |world| {
