@@ -8,8 +8,8 @@ mod blocks;
 use std::collections::VecDeque;
 use std::io;
 
-use tmux_interface::AttachSession;
 use tmux_interface::commands::ClientFlags;
+use tmux_interface::{AttachSession, DisplayMessage};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::time::timeout_at;
@@ -24,6 +24,7 @@ use super::pane::{Screen, capture_request, trimmed};
 use super::request::Request;
 use super::snapshot::{PaneRow, list_panes, read_panes};
 use super::target::{PaneId, SessionId, SessionTarget};
+use super::version::Version;
 use blocks::{Block, Blocks, Piece};
 
 /// What happens without being asked for.
@@ -53,6 +54,10 @@ pub struct Conversation {
     /// Whether it was attached, once tmux has said so.
     attached: Option<Result<(), Refusal>>,
     has_exited: bool,
+    /// Whether the server keeps for ever what it captures for us: then screens are read by clients of their own.
+    hoards_captures: bool,
+    /// The server's second in which panes were last listed.
+    listed_in: i64,
 }
 
 /// Screens with the server's second in which they were read.
@@ -87,20 +92,26 @@ impl Conversation {
             owed: 0,
             attached: None,
             has_exited: false,
+            hoards_captures: true,
+            listed_in: 0,
         };
         let limit = tmux.limits.read;
         match timeout_at(Deadline::after(limit).at().into(), conversation.attached()).await {
-            Ok(Some(Ok(()))) => {
-                conversation.check_server(DOING).await?;
-                Ok(conversation)
-            }
-            Ok(Some(Err(refusal))) => Err(NoAnswer::Refused { doing: DOING.to_owned(), refusal }),
-            Ok(None) => Err(over(DOING)),
+            Ok(Some(Ok(()))) => {}
+            Ok(Some(Err(refusal))) => return Err(NoAnswer::Refused { doing: DOING.to_owned(), refusal }),
+            Ok(None) => return Err(over(DOING)),
             Err(_) => {
                 tmux.shut(limit);
-                Err(NoAnswer::Unknown { doing: DOING.to_owned(), limit })
+                return Err(NoAnswer::Unknown { doing: DOING.to_owned(), limit });
             }
         }
+        conversation.check_server(DOING).await?;
+        let version = DisplayMessage::new().print().message("#{version}").build().into();
+        let answers = conversation.request(DOING, &[version]).await?;
+        let said = answers.first().map(|block| String::from_utf8_lossy(&block.body).into_owned());
+        let version: Option<Version> = said.and_then(|said| said.parse().ok());
+        conversation.hoards_captures = version.is_none_or(|version| version.hoards_captures());
+        Ok(conversation)
     }
 
     /// What tmux says of the attaching; `None`: the connection is over. A request that is typed meanwhile may be
@@ -128,7 +139,10 @@ impl Conversation {
         const DOING: &str = "listing the panes";
         let answers = self.request(DOING, &[list_panes()]).await?;
         match answers.first() {
-            Some(block) if block.is_ok => read_panes(DOING, &block.body),
+            Some(block) if block.is_ok => {
+                self.listed_in = block.second;
+                read_panes(DOING, &block.body)
+            }
             Some(block) => Err(NoAnswer::Refused { doing: DOING.to_owned(), refusal: refusal(block) }),
             None => Err(over(DOING)),
         }
@@ -136,8 +150,15 @@ impl Conversation {
 
     /// Reads screens, each with so many lines of what scrolled off above it, all in one go.
     pub async fn capture(&mut self, panes: &[(PaneId, u32)]) -> Answer<SecondedScreens> {
+        const DOING: &str = "reading the screens";
+        if self.hoards_captures {
+            let (tmux, panes) = (self.tmux.clone(), panes.to_vec());
+            let read = tokio::task::spawn_blocking(move || tmux.capture(&panes)).await;
+            // Read after the list, so in its second or a later one.
+            return Ok(SecondedScreens { second: self.listed_in, screens: read.map_err(|_| over(DOING))?? });
+        }
         let requests: Vec<_> = panes.iter().map(|(pane, above)| capture_request(*pane, *above)).collect();
-        let answers = self.request("reading the screens", &requests).await?;
+        let answers = self.request(DOING, &requests).await?;
         let second = answers.iter().map(|block| block.second).min().unwrap_or_default();
         let screens = panes
             .iter()
@@ -286,23 +307,46 @@ mod tests {
         runtime().block_on(async {
             let mut conversation = Conversation::attach(&server.tmux, made[1].session).await.unwrap();
             let missing: PaneId = "%99".parse().unwrap();
-            loop {
-                let rows = conversation.list().await.unwrap();
-                assert_eq!(rows.len(), 2);
-                let seen = conversation
-                    .capture(&[(made[0].pane, 0), (missing, 0), (made[1].pane, 0)])
-                    .await
-                    .unwrap();
-                assert_eq!(seen.screens[1].1.as_ref().unwrap_err().kind, RefusalKind::NoPane);
-                let first = seen.screens[0].1.as_ref().unwrap();
-                if first.contains("hello") {
-                    assert!(first.starts_with("%end 1 2 1\nhello\n"), "{first:?}");
-                    assert!(seen.second >= rows[0].window_activity);
-                    break;
+            for hoards in [true, false] {
+                conversation.hoards_captures = hoards;
+                loop {
+                    let rows = conversation.list().await.unwrap();
+                    assert_eq!(rows.len(), 2);
+                    let seen = conversation
+                        .capture(&[(made[0].pane, 0), (missing, 0), (made[1].pane, 0)])
+                        .await
+                        .unwrap();
+                    assert_eq!(seen.screens[1].1.as_ref().unwrap_err().kind, RefusalKind::NoPane);
+                    let first = seen.screens[0].1.as_ref().unwrap();
+                    if first.contains("hello") {
+                        assert!(first.starts_with("%end 1 2 1\nhello\n"), "{first:?}");
+                        assert!(seen.second >= rows[0].window_activity);
+                        break;
+                    }
                 }
             }
             let people = server.tmux.snapshot().unwrap().people;
             assert!(people.is_empty(), "{people:?}");
+        });
+    }
+
+    #[test]
+    fn screens_that_are_read_again_and_again_do_not_fill_the_server() {
+        let server = TestServer::start();
+        let script = "seq -s, 4000 | head -c 9000; exec sleep 1000";
+        let made = server.spawn(&[test_server::session(0, &["sh", "-c", script])]);
+        let resident = || crate::process::resident_memory(server.process().pid);
+        runtime().block_on(async {
+            let mut conversation = Conversation::attach(&server.tmux, made[0].session).await.unwrap();
+            let panes = [(made[0].pane, 0); 10];
+            conversation.capture(&panes).await.unwrap();
+            let before = resident();
+            for _ in 0..100 {
+                conversation.capture(&panes).await.unwrap();
+            }
+            // Nine megabytes were read.
+            let more = resident().saturating_sub(before);
+            assert!(more < 2 << 20, "{more} bytes more than {before}");
         });
     }
 

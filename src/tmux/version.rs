@@ -43,6 +43,13 @@ impl Version {
     }
 }
 
+impl Version {
+    /// Whether its server never frees a screen that it has given a control client (before 3.6).
+    pub(super) fn hoards_captures(&self) -> bool {
+        matches!(self, Self::Release { major, minor, .. } if (*major, *minor) < (3, 6))
+    }
+}
+
 impl FromStr for Version {
     type Err = InvalidVersion;
 
@@ -109,6 +116,15 @@ mod tests {
             let read =
                 text.parse::<Version>().ok().map(|version| (version.to_string(), version.is_supported()));
             assert_eq!(read, expected.map(|(shown, supported)| (shown.to_owned(), supported)), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn servers_before_3_6_keep_what_they_capture_for_a_control_client() {
+        for (text, hoards) in
+            [("3.2a", true), ("3.5a", true), ("3.6", false), ("3.10", false), ("master", false)]
+        {
+            assert_eq!(text.parse::<Version>().unwrap().hoards_captures(), hoards, "{text}");
         }
     }
 }
