@@ -15,7 +15,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::time::timeout_at;
 
 use crate::clock::Deadline;
-use crate::process::{JobError, start_conversation};
+use crate::process::{self, JobError, start_conversation};
 
 use super::answer::{Answer, NoAnswer, Refusal, RefusalKind};
 use super::bond;
@@ -153,9 +153,15 @@ impl Conversation {
         const DOING: &str = "reading the screens";
         if self.hoards_captures {
             let (tmux, panes) = (self.tmux.clone(), panes.to_vec());
-            let read = tokio::task::spawn_blocking(move || tmux.capture(&panes)).await;
+            let reading = process::beside(move || tmux.capture(&panes)).map_err(|source| {
+                let source = JobError { program: "a thread".to_owned(), source };
+                NoAnswer::Program { doing: DOING.to_owned(), source }
+            })?;
             // Read after the list, so in its second or a later one.
-            return Ok(SecondedScreens { second: self.listed_in, screens: read.map_err(|_| over(DOING))?? });
+            return Ok(SecondedScreens {
+                second: self.listed_in,
+                screens: reading.await.map_err(|_| over(DOING))??,
+            });
         }
         let requests: Vec<_> = panes.iter().map(|(pane, above)| capture_request(*pane, *above)).collect();
         let answers = self.request(DOING, &requests).await?;
