@@ -20,6 +20,7 @@
 
 mod binaries;
 mod bot;
+mod clock;
 mod debris;
 mod errand;
 mod held;

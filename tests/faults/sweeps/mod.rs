@@ -1,5 +1,6 @@
 //! The sweeps, in the order in which they are tried.
 
+mod clocks;
 mod complaint;
 mod errors;
 mod failpoints;
@@ -26,4 +27,5 @@ pub const ALL: &[Sweep] = &[
     kill_verbs::VERBS,
     failpoints::NAMED,
     signals::SIGNALS,
+    clocks::CLOCKS,
 ];
