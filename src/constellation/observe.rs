@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::agent::beacon::{self, Activity, Beacon, StartupTurn};
+use crate::agent::beacon::{Activity, Beacon, StartupTurn};
 use crate::agent::profile::Profile;
 use crate::agent::screen::{self, Reading, Situation};
 use crate::config::Config;
@@ -19,7 +19,7 @@ use crate::status::{AgentState, Proof};
 use crate::tmux::{Answer, Death, PaneId, PaneRow, Tmux};
 
 use super::plan::Present;
-use super::scene::Scene;
+use super::scene::{self, Scene};
 
 /// What one agent does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -232,7 +232,10 @@ pub fn agents(
     names.extend(scene.present.iter().filter(|there| there.ours).map(|there| there.name));
     names.sort_unstable();
     names.dedup();
-    let beacons = beacons(home, scene, &names);
+    let mut beacons = scene.beacons.clone();
+    // A spawn that was recalled from its pane was not on record when they were read.
+    let missing = scene.spawned.agents.iter().filter(|(name, _)| !scene.beacons.contains_key(name));
+    beacons.extend(missing.filter_map(|(name, spawn)| Some((*name, scene::beacon(home, *name, spawn)?))));
     let readings = if answered { readings(config, tmux, netsky, scene, &beacons)? } else { BTreeMap::new() };
     let shells = left_shells(config, netsky, scene);
     Ok(names
@@ -299,18 +302,6 @@ fn row(scene: &Scene, pane: PaneId) -> Option<&PaneRow> {
     scene.snapshot.as_ref()?.panes.iter().find(|row| row.pane == pane)
 }
 
-/// Beacons of the generations on record. One that cannot be read is absent.
-fn beacons(home: &Home, scene: &Scene, names: &[AgentName]) -> BTreeMap<AgentName, Beacon> {
-    names
-        .iter()
-        .filter_map(|name| {
-            let generation = scene.spawned.generation(*name)?;
-            let beacon = beacon::load(home, *name).ok()??;
-            (beacon.generation == generation).then_some((*name, beacon))
-        })
-        .collect()
-}
-
 /// The screens of those whose hooks do not tell all.
 fn readings(
     config: &Config,
@@ -364,11 +355,11 @@ fn was_drawn_after(scene: &Scene, pane: PaneId, beacon: Option<&Beacon>) -> bool
 }
 
 /// Whether what was drawn last may have come after the report. tmux tells the second of the last output, so what came
-/// in the second of the report is not seen. An agent draws when its turn ends, so a last output long before that report
+/// in the second of the report may. An agent draws when its turn ends, so a last output long before that report
 /// is a later one, and the clock was set back in between.
 fn may_be_later(drawn: i64, reported: i64) -> bool {
     const TURN_ENDS_WITHIN: i64 = 60;
-    !(0..=TURN_ENDS_WITHIN).contains(&reported.saturating_sub(drawn))
+    !(1..=TURN_ENDS_WITHIN).contains(&reported.saturating_sub(drawn))
 }
 
 fn is_still(scene: &Scene, pane: PaneId) -> bool {
@@ -386,6 +377,7 @@ fn has_been_still(drawn: i64, now: i64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::beacon;
     use crate::agent::marker::{DEFAULT_CORE, Marker};
     use crate::agent::report::{Report, ReportKind};
     use crate::agent::screen::Composer;
@@ -397,7 +389,7 @@ mod tests {
     fn a_clock_that_was_set_hides_nothing_that_was_drawn() {
         const YEARS: i64 = 315_360_000;
         for (drawn, reported, expected) in
-            [(10, 10, false), (9, 10, false), (11, 10, true), (10 - YEARS, 10, true), (10 + YEARS, 10, true)]
+            [(10, 10, true), (9, 10, false), (11, 10, true), (10 - YEARS, 10, true), (10 + YEARS, 10, true)]
         {
             assert_eq!(may_be_later(drawn, reported), expected, "{drawn} {reported}");
         }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use crate::agent::beacon::{self, Activity, Beacon};
 use crate::clock;
 use crate::config::{Config, Socket as ConfiguredSocket};
 use crate::name::AgentName;
@@ -31,6 +32,8 @@ pub struct Scene {
     pub present: Vec<Present>,
     /// Screens that were read in the same conversation.
     pub screens: BTreeMap<PaneId, String>,
+    /// The beacons that were read with it, of the generations on record.
+    pub beacons: BTreeMap<AgentName, Beacon>,
     /// What could not be understood and lies aside now.
     pub moved_aside: Vec<MovedAside>,
 }
@@ -85,7 +88,8 @@ pub fn remembered(home: &Home) -> Result<Scene, PersistError> {
     let (desired, moved_desired) = Desired::load(home)?;
     let (spawned, moved_spawned) = Spawned::load(home)?;
     let moved_aside = moved_desired.into_iter().chain(moved_spawned).collect();
-    Ok(Scene { desired, spawned, snapshot: None, present: Vec::new(), screens: BTreeMap::new(), moved_aside })
+    let (present, screens, beacons) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+    Ok(Scene { desired, spawned, snapshot: None, present, screens, beacons, moved_aside })
 }
 
 /// Looks at everything.
@@ -96,15 +100,33 @@ pub fn look(home: &Home, tmux: &Tmux) -> Result<Scene, SceneError> {
     look_at(home, tmux, remembered(home)?, &[])
 }
 
-/// The same with the screens of those whose hooks have not spoken: nothing else tells what they do.
+/// The same with all beacons, and with the screens of those whose hooks may not tell all: all in one conversation.
 ///
 /// # Errors
 /// As [`look`].
 pub fn look_closely(home: &Home, tmux: &Tmux) -> Result<Scene, SceneError> {
-    let scene = remembered(home)?;
-    let silent = scene.spawned.agents.iter().filter(|(name, _)| !home.beacon(**name).exists());
-    let panes: Vec<PaneId> = silent.filter_map(|(_, spawn)| spawn.pane.as_ref()?.pane.parse().ok()).collect();
+    let mut scene = remembered(home)?;
+    let spawned = &scene.spawned.agents;
+    scene.beacons =
+        spawned.iter().filter_map(|(name, spawn)| Some((*name, beacon(home, *name, spawn)?))).collect();
+    let unsure = spawned.iter().filter(|(name, _)| may_tell_less(scene.beacons.get(name)));
+    let panes: Vec<PaneId> = unsure.filter_map(|(_, spawn)| spawn.pane.as_ref()?.pane.parse().ok()).collect();
     look_at(home, tmux, scene, &panes)
+}
+
+/// The beacon of a spawn. One that cannot be read is absent.
+pub fn beacon(home: &Home, name: AgentName, spawn: &Spawn) -> Option<Beacon> {
+    beacon::load(home, name).ok()?.filter(|beacon| beacon.generation == spawn.generation)
+}
+
+/// Whether a screen may show what no hook has told. That of an agent in mid-turn is asked for only when it stands still.
+fn may_tell_less(beacon: Option<&Beacon>) -> bool {
+    match beacon.map(|beacon| &beacon.activity) {
+        None | Some(Activity::AwaitsPerson { .. } | Activity::Starting | Activity::Idle) => true,
+        Some(
+            Activity::Busy | Activity::Failed { .. } | Activity::Limited { .. } | Activity::Ended { .. },
+        ) => false,
+    }
 }
 
 fn look_at(home: &Home, tmux: &Tmux, mut scene: Scene, panes: &[PaneId]) -> Result<Scene, SceneError> {
