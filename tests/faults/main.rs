@@ -21,9 +21,11 @@
 mod binaries;
 mod bot;
 mod clock;
+mod corpus;
 mod debris;
 mod errand;
 mod held;
+mod hook_caller;
 mod loop_disk;
 mod passage;
 mod puppet;

@@ -11,7 +11,7 @@ use crate::stage::Victim;
 use crate::strace::{self, Point};
 use crate::support::World;
 use crate::support::world::{self, Ran};
-use crate::{puppet, recovery};
+use crate::{hook_caller, recovery};
 
 /// What is done to netsky meanwhile.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +72,9 @@ impl Strike {
             fs::remove_file(path).unwrap_or_default();
         }
         let ran = match (victim, self) {
-            (Victim::Hook, _) => puppet::run(world, &self.command(world, errand, &["-f"]), &errand.stdin),
+            (Victim::Hook, _) => {
+                hook_caller::run(world, &self.command(world, errand, &["-f"]), &errand.stdin)
+            }
             (Victim::Supervisor, Self::Count | Self::Call { .. }) => self.on_supervisor(world, errand),
             _ => {
                 let call = world.call(self.command(world, errand, &[])).stdin(&errand.stdin);

@@ -1,18 +1,19 @@
 //! The process table, as a test sees it.
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// Processes whose environment names this home, other than the caller.
 pub fn marked(home: &Path) -> Vec<i32> {
-    let wanted = format!("NETSKY_HOME={}", home.display());
+    let wanted = [b"NETSKY_HOME=", home.as_os_str().as_bytes()].concat();
     let own = std::process::id().cast_signed();
     let entries = fs::read_dir("/proc").unwrap();
     entries
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
         .filter(|pid| {
             let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes())
+            environment.split(|byte| *byte == 0).any(|entry| entry == wanted)
         })
         .filter(|pid| *pid != own && !is_zombie(*pid))
         .collect()
@@ -29,7 +30,7 @@ pub fn is_alive(pid: i32) -> bool {
 
 /// tmux servers on this socket, also those that do not answer.
 pub fn servers(socket: &Path) -> Vec<i32> {
-    let wanted = socket.to_str().unwrap();
+    let wanted = socket.as_os_str().as_bytes();
     let entries = fs::read_dir("/proc").unwrap();
     entries
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
@@ -38,7 +39,7 @@ pub fn servers(socket: &Path) -> Vec<i32> {
         })
         .filter(|pid| {
             let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            arguments.split(|byte| *byte == 0).any(|argument| argument == wanted.as_bytes())
+            arguments.split(|byte| *byte == 0).any(|argument| argument == wanted)
         })
         .collect()
 }

@@ -17,7 +17,7 @@ pub const NETSKY: &str = env!("CARGO_BIN_EXE_netsky");
 
 pub struct World {
     /// The netsky that is under test.
-    program: PathBuf,
+    pub program: PathBuf,
     dir: tempfile::TempDir,
     pub home: PathBuf,
     pub user: PathBuf,
@@ -31,6 +31,8 @@ pub struct Ran {
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
+    /// Both outputs, byte for byte.
+    pub bytes: [Vec<u8>; 2],
     pub took: Duration,
 }
 
@@ -245,15 +247,17 @@ impl Call<'_> {
         feeder.join().unwrap();
         use std::os::unix::process::ExitStatusExt;
         let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap());
-        Ran { code, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap(), took }
+        let bytes = [stdout.join().unwrap(), stderr.join().unwrap()];
+        let [stdout, stderr] = bytes.each_ref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        Ran { code, stdout, stderr, bytes, took }
     }
 }
 
-fn drain(pipe: Option<impl std::io::Read + Send + 'static>) -> std::thread::JoinHandle<String> {
+fn drain(pipe: Option<impl std::io::Read + Send + 'static>) -> std::thread::JoinHandle<Vec<u8>> {
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
         pipe.unwrap().read_to_end(&mut bytes).unwrap();
-        String::from_utf8_lossy(&bytes).into_owned()
+        bytes
     })
 }
 
@@ -287,7 +291,7 @@ impl Ran {
     }
 
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+        serde_json::from_slice(&self.bytes[0]).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 }
 

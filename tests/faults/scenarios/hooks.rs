@@ -2,7 +2,7 @@
 
 use super::IN_A_PAIR;
 use crate::errand::{Errand, Text};
-use crate::puppet;
+use crate::hook_caller;
 use crate::stage::{Attempt, Scenario, Stage, Victim};
 use crate::support::World;
 use crate::support::world::Ran;
@@ -44,7 +44,7 @@ const REPORT: &str = r#"{"session_id":"s","source":"startup","prompt":"p","last_
     "error":"server_error","tool_name":"Bash","tool_input":{"command":"true"},"reason":"other","message":"m"}"#;
 
 fn prepare(world: &mut World) {
-    puppet::stage(world);
+    hook_caller::stage(world);
     call(world, "SessionStart");
     call(world, "UserPromptSubmit");
 }
@@ -52,7 +52,7 @@ fn prepare(world: &mut World) {
 fn call(world: &World, event: &str) -> Ran {
     let mut command = std::process::Command::new(world.program());
     command.args(["hook", event]);
-    let ran = puppet::run(world, &command, REPORT);
+    let ran = hook_caller::run(world, &command, REPORT);
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "hook {event}");
     ran
 }

@@ -5,12 +5,15 @@ mod complaint;
 mod errors;
 mod failpoints;
 mod frozen;
+mod hooks;
 mod kill;
 mod kill_verbs;
 mod limits;
+mod panes;
 mod power_cut;
 mod racers;
 mod signals;
+mod text;
 mod tmux;
 mod verbs;
 
@@ -28,4 +31,8 @@ pub const ALL: &[Sweep] = &[
     failpoints::NAMED,
     signals::SIGNALS,
     clocks::CLOCKS,
+    text::TEXT,
+    panes::MARKERS,
+    panes::DIALOGS,
+    hooks::HOOKS,
 ];
