@@ -5,7 +5,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::errand::{Ended, Errand, Struck};
-use crate::stage::{Attempt, Pool, Scenario};
+use crate::stage::{Attempt, Pool, Scenario, Victim};
+use crate::strace;
 use crate::strike::Strike;
 use crate::support::World;
 use crate::sweep::{Finding, Run, Tally};
@@ -32,7 +33,11 @@ impl Passage<'_> {
     pub fn through(&self, run: &Run, scenarios: &[Scenario]) -> Tally {
         // What a broken build does wrong shows in the first.
         let scenarios = if run.is_broken() { &scenarios[..1] } else { scenarios };
-        let pools: Vec<Pool<'_>> = scenarios.iter().map(|scenario| Pool::new(scenario, self.make)).collect();
+        let obstacle = strace::no_attaching();
+        let is_possible = |scenario: &&Scenario| scenario.victim != Victim::Supervisor || obstacle.is_none();
+        let possible = scenarios.iter().filter(is_possible);
+        let pools: Vec<Pool<'_>> = possible.map(|scenario| Pool::new(scenario, self.make)).collect();
+        let skipped = scenarios.len() - pools.len();
         let (points, peaceful) = self.learn(run, &pools);
         let missed = AtomicUsize::new(0);
         let mut tally = run.points(&points, self.short, WORKERS, |(pool, strike)| {
@@ -45,7 +50,10 @@ impl Passage<'_> {
         });
         let missed = missed.into_inner();
         tally.points -= missed;
-        let tally = tally.and(peaceful);
+        let mut tally = tally.and(peaceful);
+        if let Some(why) = obstacle.filter(|_| skipped > 0) {
+            tally = tally.note(format!("supervisors are struck by failpoints alone: {why}"));
+        }
         if missed == 0 {
             return tally;
         }

@@ -51,6 +51,13 @@ pub fn obstacle() -> Option<String> {
     (!has).then(|| "strace is missing".to_owned())
 }
 
+/// Why a process that is no child of strace's cannot be struck here.
+pub fn no_attaching() -> Option<&'static str> {
+    let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
+    let may = rustix::process::geteuid().is_root() || matches!(scope.trim(), "" | "0");
+    (!may).then_some("only root may trace what is not its child here")
+}
+
 /// `program` under strace with these options; its trace goes to `trace` in the world's directory. Threads and children
 /// are not followed: what a test strikes is the process that it started.
 pub fn command(world: &World, options: &[String], program: &Path) -> Command {
@@ -133,9 +140,10 @@ fn is_injected(line: &str) -> bool {
     line.starts_with("--- ") && line.contains("si_code=SI_KERNEL")
 }
 
-/// A thread waking another one of the same process: nothing that anybody else sees.
+/// A thread that is made, or woken by another one of the same process: nothing that anybody else sees.
 fn is_poke(line: &str) -> bool {
-    line.contains("\"\\1\\0\\0\\0\\0\\0\\0\\0\", 8)") || line.contains("\"\\1\", 1, MSG_NOSIGNAL, NULL, 0)")
+    let is_wake = line.contains("\"\\1\\0\\0\\0\\0\\0\\0\\0\", 8)");
+    is_wake || line.contains("\"\\1\", 1, MSG_NOSIGNAL, NULL, 0)") || line.contains("CLONE_THREAD")
 }
 
 /// Where threads are followed each line begins with one.
