@@ -23,7 +23,7 @@ use crate::status::HandoffState;
 use crate::status::render::age;
 use crate::text;
 
-use super::{Caller, CommandError, output, setting};
+use super::{Caller, CommandError, Exit, output, setting};
 
 /// So much of a first line is shown.
 const HEAD_CHARS: usize = 80;
@@ -83,6 +83,18 @@ fn lines_within(rows: &[Row], columns: Option<usize>, now: DateTime<Utc>) -> Str
         format!("{}\n", shown.trim_end())
     };
     rows.iter().map(line).collect()
+}
+
+/// A text that the system does not let us read.
+pub(super) fn say_unreadable(error: &HandoffError) {
+    output::talk(&format!("netsky: it cannot be read: {}", setting::words(error)));
+}
+
+/// The end of a list: one in which something is missing is no success.
+pub(super) fn all_of_them(doing: &str, mut unreadable: Vec<HandoffError>) -> Result<Exit, CommandError> {
+    let Some(last) = unreadable.pop() else { return Ok(Exit::Done) };
+    unreadable.iter().for_each(say_unreadable);
+    Err(failed(doing)(last))
 }
 
 /// One envelope whole, as `show --json` prints it.

@@ -11,7 +11,7 @@ use crate::config::{self, Flags};
 use crate::constellation::recovery;
 use crate::events::Event;
 use crate::handoff::source::Source;
-use crate::handoff::{EnvelopeName, archive, draft, retention};
+use crate::handoff::{EnvelopeName, HandoffError, archive, draft, retention};
 use crate::id::{EnvelopeId, Generation, RestartId};
 use crate::lock::{self, Asked};
 use crate::name::AgentName;
@@ -86,7 +86,8 @@ struct ListDocument {
 }
 
 fn list(home: &Home, json: bool, caller: &Caller) -> Result<Exit, CommandError> {
-    let handoffs = rows(home).map_err(failed("listing the hand-overs"))?;
+    let mut unreadable = Vec::new();
+    let handoffs = rows(home, &mut unreadable).map_err(failed("listing the hand-overs"))?;
     if json {
         output::json(&ListDocument { version: 1, handoffs })?;
     } else if handoffs.is_empty() {
@@ -94,25 +95,27 @@ fn list(home: &Home, json: bool, caller: &Caller) -> Result<Exit, CommandError> 
     } else {
         output::text(&envelopes::lines(&handoffs, caller))?;
     }
-    Ok(Exit::Done)
+    envelopes::all_of_them("listing the hand-overs", unreadable)
 }
 
-/// Everything that is claimed or archived, oldest first. What cannot be read is said and left out.
-fn rows(home: &Home) -> crate::handoff::Result<Vec<Row>> {
+/// Everything that is claimed or archived, oldest first. What is no text is said and left out.
+fn rows(home: &Home, unreadable: &mut Vec<HandoffError>) -> crate::handoff::Result<Vec<Row>> {
     let seen = Whereabouts::look(home)?;
     let archived = archive::list(home)?;
     let mut rows = Vec::with_capacity(archived.names.len());
     for claim in seen.claims().filter(|claim| !archived.names.contains(&claim.name())) {
         match envelopes::of_claim(home, claim) {
             Ok(envelope) => rows.extend(envelope.map(|envelope| Row::of(&envelope, HandoffState::Claimed))),
-            Err(error) => say_unreadable(&error),
+            Err(error) if error.is_odd() => say_unreadable(&error),
+            Err(error) => unreadable.push(error),
         }
     }
     for name in archived.names {
         let state = seen.state_of(name.id, HandoffState::Delivered);
         match envelopes::archived(home, name) {
             Ok(envelope) => rows.extend(envelope.map(|envelope| Row::of(&envelope, state))),
-            Err(error) => say_unreadable(&error),
+            Err(error) if error.is_odd() => say_unreadable(&error),
+            Err(error) => unreadable.push(error),
         }
     }
     if archived.skipped > 0 {
@@ -122,7 +125,7 @@ fn rows(home: &Home) -> crate::handoff::Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn say_unreadable(error: &crate::handoff::HandoffError) {
+fn say_unreadable(error: &HandoffError) {
     output::talk(&format!("netsky: left out: {}", setting::words(error)));
 }
 
@@ -265,7 +268,7 @@ mod tests {
         give(&scene, b"first");
         recovery::deliver_all_but(&scene.home, None, clock::utc_now()).unwrap();
         give(&scene, b"second\nline");
-        let rows = rows(&scene.home).unwrap();
+        let rows = rows(&scene.home, &mut Vec::new()).unwrap();
         let seen: Vec<_> = rows.iter().map(|row| (row.head.as_str(), row.state)).collect();
         assert_eq!(seen, [("first", HandoffState::Delivered), ("second", HandoffState::Claimed)]);
         assert_valid("handoff", &ListDocument { version: 1, handoffs: rows });
@@ -310,7 +313,7 @@ mod tests {
         prune(scene.home.clone(), true, &scene.caller).unwrap();
         assert!(archive::list(&scene.home).unwrap().names.is_empty());
         prune(scene.home.clone(), false, &scene.caller).unwrap();
-        let rows = rows(&scene.home).unwrap();
+        let rows = rows(&scene.home, &mut Vec::new()).unwrap();
         assert_eq!(rows.iter().map(|row| row.head.as_str()).collect::<Vec<_>>(), ["two"]);
     }
 }

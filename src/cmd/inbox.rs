@@ -83,7 +83,9 @@ struct ListDocument {
 
 fn list(inbox: &Inbox, all: bool, json: bool, caller: &Caller) -> Result<Exit, CommandError> {
     let agent = inbox.agent();
-    let envelopes = rows(inbox, all).map_err(failed(format!("listing the inbox of {agent}")))?;
+    let doing = format!("listing the inbox of {agent}");
+    let mut unreadable = Vec::new();
+    let envelopes = rows(inbox, all, &mut unreadable).map_err(failed(&doing))?;
     if json {
         output::json(&ListDocument { version: 1, agent, envelopes })?;
     } else if envelopes.is_empty() {
@@ -91,13 +93,13 @@ fn list(inbox: &Inbox, all: bool, json: bool, caller: &Caller) -> Result<Exit, C
     } else {
         output::text(&envelopes::lines(&envelopes, caller))?;
     }
-    Ok(Exit::Done)
+    envelopes::all_of_them(&doing, unreadable)
 }
 
 /// So many texts are in memory at once.
 const READ_AT_ONCE: usize = 16;
 
-fn rows(inbox: &Inbox, all: bool) -> Handed<Vec<Row>> {
+fn rows(inbox: &Inbox, all: bool, unreadable: &mut Vec<HandoffError>) -> Handed<Vec<Row>> {
     let Waiting { mut names, mut skipped, .. } = inbox.not_taken()?;
     if all {
         let taken = inbox.list(Place::Taken)?;
@@ -111,7 +113,7 @@ fn rows(inbox: &Inbox, all: bool) -> Handed<Vec<Row>> {
     for some in names.chunks(READ_AT_ONCE) {
         let batch = inbox.open(Waiting { names: some.to_vec(), ..Waiting::default() }, READ_AT_ONCE)?;
         batch.moved_aside.iter().for_each(say_moved_aside);
-        batch.unreadable.iter().for_each(say_unreadable);
+        unreadable.extend(batch.unreadable);
         skipped += batch.skipped;
         rows.extend(batch.pending.iter().map(|pending| {
             let place =
@@ -127,10 +129,6 @@ fn say_skipped(skipped: usize) {
     if skipped > 0 {
         output::talk(&format!("netsky: {skipped} entries of the inbox are no envelopes"));
     }
-}
-
-fn say_unreadable(error: &HandoffError) {
-    output::talk(&format!("netsky: a message cannot be read: {}", setting::words(error)));
 }
 
 /// How long a part is for an agent of which nothing is known; bytes that every agent CLI passes on whole.
@@ -152,7 +150,7 @@ fn next(home: &Home, inbox: &Inbox, caller: &Caller) -> Result<Exit, CommandErro
     {
         return Err(failed(doing())(error));
     }
-    unreadable.iter().for_each(say_unreadable);
+    unreadable.iter().for_each(envelopes::say_unreadable);
     let Some(reading) = reading else {
         return output::text(&format!("The inbox of {agent} is empty.")).map(|()| Exit::Done);
     };
@@ -284,7 +282,7 @@ mod tests {
 
     fn states(scene: &Scene) -> Vec<&'static str> {
         let inbox = Inbox::of(&scene.home, AgentName::ROOT);
-        rows(&inbox, true).unwrap().iter().map(|row| row.state.as_str()).collect()
+        rows(&inbox, true, &mut Vec::new()).unwrap().iter().map(|row| row.state.as_str()).collect()
     }
 
     #[test]
@@ -371,8 +369,8 @@ mod tests {
         let id = send(&scene, b"x");
         let inbox = Inbox::of(&scene.home, AgentName::ROOT);
         inbox.mark_taken(id).unwrap();
-        assert!(rows(&inbox, false).unwrap().is_empty());
-        let envelopes = rows(&inbox, true).unwrap();
+        assert!(rows(&inbox, false, &mut Vec::new()).unwrap().is_empty());
+        let envelopes = rows(&inbox, true, &mut Vec::new()).unwrap();
         assert_eq!(envelopes.len(), 1);
         assert_valid("inbox", &ListDocument { version: 1, agent: AgentName::ROOT, envelopes });
     }

@@ -125,3 +125,34 @@ pub enum HandoffError {
     #[error(transparent)]
     Persist(#[from] PersistError),
 }
+
+impl HandoffError {
+    /// Whether what was to be read is no envelope, whatever its name says: a directory, a link, a socket, somebody
+    /// else's file, or text of another kind. Anything else that cannot be read may be one.
+    pub fn is_odd(&self) -> bool {
+        use rustix::io::Errno;
+        match self {
+            Self::EnvelopeCorrupt { .. } => true,
+            Self::Persist(PersistError { source, .. }) => {
+                let code = source.raw_os_error();
+                code.is_none()
+                    || [Errno::LOOP, Errno::NXIO].iter().any(|odd| code == Some(odd.raw_os_error()))
+            }
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::io::Errno;
+
+    #[test]
+    fn what_the_system_does_not_let_us_read_is_no_oddity() {
+        let failed = |source| HandoffError::from(PersistError { doing: "reading", path: "x".into(), source });
+        let by_code = |code: Errno| failed(code.into()).is_odd();
+        assert!(by_code(Errno::LOOP) && failed(io::Error::other("a directory")).is_odd());
+        assert!(!by_code(Errno::MFILE) && !by_code(Errno::IO));
+    }
+}

@@ -17,7 +17,7 @@ use super::{HandoffError, Listing, Result};
 use crate::id::{EnvelopeId, Generation};
 use crate::name::AgentName;
 use crate::paths::Home;
-use crate::persist::{self, MovedAside, PersistError};
+use crate::persist::{self, MovedAside};
 
 /// Where an envelope is. Sorts in the order in which it moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -221,7 +221,7 @@ impl Inbox {
                 Err(HandoffError::EnvelopeCorrupt { path, why }) => {
                     batch.moved_aside.push(persist::move_aside(&path, why)?);
                 }
-                Err(error) if is_odd(&error) => batch.skipped += 1,
+                Err(error) if error.is_odd() => batch.skipped += 1,
                 Err(error) => batch.unreadable.push(error),
             }
         }
@@ -316,15 +316,6 @@ impl Inbox {
         persist::make_dir(&target)?;
         Ok(persist::rename(&self.dir(from).join(name.file()), &target.join(name.file()))?)
     }
-}
-
-/// No envelope, whatever its name says: a directory, a link, a socket, somebody else's file. Anything else that cannot
-/// be read may be one.
-fn is_odd(error: &HandoffError) -> bool {
-    use rustix::io::Errno;
-    let HandoffError::Persist(PersistError { source, .. }) = error else { return false };
-    let code = source.raw_os_error();
-    code.is_none() || [Errno::LOOP, Errno::NXIO].iter().any(|odd| code == Some(odd.raw_os_error()))
 }
 
 #[cfg(test)]

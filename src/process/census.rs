@@ -155,10 +155,24 @@ mod system {
             .any(|open| (open.dev(), open.ino()) == (wanted.dev(), wanted.ino()))
     }
 
+    /// All processes; a listing that a signal cut short is begun again.
+    fn pids() -> io::Result<Vec<i32>> {
+        loop {
+            let names: io::Result<Vec<_>> = fs::read_dir("/proc")
+                .and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect());
+            match names {
+                Ok(names) => {
+                    return Ok(names.iter().filter_map(|name| name.to_str()?.parse().ok()).collect());
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     pub(super) fn marked() -> io::Result<Vec<Marked>> {
         let mut marked = Vec::new();
-        for entry in fs::read_dir("/proc")? {
-            let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        for pid in pids()? {
             let Some(mark) = told(pid, "environ")?.and_then(|environment| mark_in(&environment)) else {
                 continue;
             };

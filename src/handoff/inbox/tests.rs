@@ -149,14 +149,6 @@ fn odd_things_are_skipped_and_counted_and_hold_nothing_up() {
 }
 
 #[test]
-fn what_the_system_does_not_let_us_read_is_no_oddity() {
-    let failed = |source| HandoffError::from(PersistError { doing: "reading", path: "x".into(), source });
-    let by_code = |code: rustix::io::Errno| is_odd(&failed(code.into()));
-    assert!(by_code(rustix::io::Errno::LOOP) && is_odd(&failed(std::io::Error::other("a directory"))));
-    assert!(!by_code(rustix::io::Errno::MFILE) && !by_code(rustix::io::Errno::IO));
-}
-
-#[test]
 fn of_ten_thousand_only_those_that_are_asked_for_are_read() {
     let scene = Scene::new();
     let inbox = scene.inbox();
