@@ -45,6 +45,11 @@ pub fn limits(limit: Duration) -> String {
     format!("[tmux]\nread_timeout = {limit:?}\nwrite_timeout = {limit:?}\nspawn_timeout = {limit:?}\n")
 }
 
+/// Settings for whatever is to succeed, also on a busy machine.
+pub fn patient() -> String {
+    limits(Duration::from_secs(20))
+}
+
 /// The gate of a world.
 pub struct Gate {
     dir: PathBuf,

@@ -80,7 +80,7 @@ pub fn run(run: &Run, gauge: &Gauge) -> Tally {
 
 fn prepared(run: &Run) -> (World, String) {
     let world = run.world();
-    bot::prompt(&world, "");
+    bot::prompt(&world, &bot::patient());
     let note = world.write("first.md", "the first one");
     // Twice, so that there is a kept screen.
     world.netsky(["restart", "1"]).run().expect(0);

@@ -54,10 +54,8 @@ pub struct Whereabouts {
 impl Arena {
     pub fn new(run: &Run) -> Self {
         let world = run.world();
-        let gate = bot::at_gate(
-            &world,
-            "[restart]\nstop_grace = \"1s\"\nstatus_keep = 1000\n[handoff]\nkeep = 1000\n",
-        );
+        let settings = "[restart]\nstop_grace = \"1s\"\nstatus_keep = 1000\n[handoff]\nkeep = 1000\n";
+        let gate = bot::at_gate(&world, &format!("{settings}{}", bot::patient()));
         gate.open();
         world.netsky(["up", "1"]).run().expect(0);
         Self { world, gate, netsky: run.netsky().to_owned() }

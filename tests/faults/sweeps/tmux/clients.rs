@@ -63,7 +63,7 @@ pub fn run(run: &Run) -> Tally {
 fn prepared(run: &Run) -> (World, StandIn) {
     let mut world = run.world();
     let stand_in = StandIn::before(&mut world);
-    bot::prompt(&world, "");
+    bot::prompt(&world, &bot::patient());
     world.netsky(["up", "1"]).run().expect(0);
     bot::prompt(&world, &bot::limits(Duration::from_secs(1)));
     world.write("note.md", TEXT);
@@ -96,7 +96,7 @@ fn attempt(run: &Run, point: Point, sampler: &Sampler) -> Vec<Finding> {
             (!tree::is_alive(own) || world.server_pid() == Some(own)).then_some(())
         });
     }
-    bot::prompt(&world, "");
+    bot::prompt(&world, &bot::patient());
     let servers = tree::servers(&world.socket());
     if servers.iter().filter(|pid| tree::is_alive(**pid)).count() > 1 {
         found.push((Harm::Doubled, format!("{what}: servers {servers:?}: {code:?} {said}")));

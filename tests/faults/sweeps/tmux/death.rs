@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use crate::bot;
 use crate::held::{self, Held};
 use crate::recovery;
 use crate::sampler::Sampler;
@@ -60,10 +61,10 @@ pub fn run(run: &Run) -> Tally {
 
 fn prepared(run: &Run, verb: Verb) -> (World, PathBuf) {
     let world = run.world();
-    let netsky = run.netsky();
+    let (netsky, limits) = (run.netsky(), bot::patient());
     world.configure(&format!(
         "[constellation]\nagent = \"tough\"\nroot_agent = \"tough\"\n\
-         [tmux]\nread_timeout = \"2s\"\n[restart]\nstop_grace = \"300ms\"\nup_wait = \"20s\"\n\
+         {limits}[restart]\nstop_grace = \"300ms\"\nup_wait = \"20s\"\n\
          [profile.tough]\nbase = \"demo\"\nmemory = \"1MiB\"\n\
          command = [{netsky:?}, \"demo-agent\", \"--trusted\", \"--fail\", \"trap\", \"--fail\", \"orphan\"]\n"
     ));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::bot;
 use crate::recovery;
 use crate::sampler::Sampler;
 use crate::support::{World, tree};
@@ -51,9 +52,12 @@ fn prepared(run: &Run, faults: &str) -> World {
     let world = run.world();
     let mut command = vec![run.netsky().to_str().unwrap(), "demo-agent", "--trusted"];
     faults.split(' ').for_each(|fault| command.extend(["--fail", fault]));
+    // Only who never comes up is not to be waited for.
+    let up_wait = if faults == "hang" { 1_500 } else { 20_000 };
+    let limits = bot::patient();
     world.configure(&format!(
         "[constellation]\nclones = 0\nagent = \"odd\"\nroot_agent = \"odd\"\n\
-         [restart]\nstop_grace = \"300ms\"\nup_wait = \"1500ms\"\n\
+         {limits}[restart]\nstop_grace = \"300ms\"\nup_wait = \"{up_wait}ms\"\n\
          [profile.odd]\nbase = \"demo\"\nmemory = \"1MiB\"\ncommand = {command:?}\n"
     ));
     world
@@ -64,7 +68,11 @@ fn anew(world: &World, what: &str) -> Vec<Finding> {
     let mut found = Vec::new();
     let old = tree::marked(&world.home);
     // The sound ones get their usual time.
-    world.configure("[constellation]\nclones = 0\nagent = \"demo\"\nroot_agent = \"demo\"\n[restart]\nstop_grace = \"300ms\"\n");
+    world.configure(&format!(
+        "[constellation]\nclones = 0\nagent = \"demo\"\nroot_agent = \"demo\"\n\
+         {}[restart]\nstop_grace = \"300ms\"\n",
+        bot::patient()
+    ));
     let ran = world.netsky(["restart", "0", "--agent", "demo"]).run();
     if ran.code != 0 {
         found.push((Harm::Other, format!("{what}: then restart: {} {}", ran.code, ran.stderr)));

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::bot;
 use crate::held;
 use crate::support::{World, tree};
 use crate::sweep::{Finding, Harm, Run, Tally};
@@ -55,9 +56,15 @@ pub fn run(run: &Run) -> Tally {
     })
 }
 
+fn demo(run: &Run) -> World {
+    let world = run.world();
+    world.configure(&format!("[constellation]\nagent = \"demo\"\nroot_agent = \"demo\"\n{}", bot::patient()));
+    world
+}
+
 fn beside_users_tmux(run: &Run, verb: &[&str]) -> Vec<Finding> {
     let what = format!("{verb:?} from within the user's own tmux");
-    let mut world = run.world();
+    let mut world = demo(run);
     let users = UsersTmux::start(&world);
     // A caller in one of its panes.
     world.set("TMUX", format!("{},{},0", users.socket.display(), users.pid));
@@ -115,7 +122,7 @@ impl UsersTmux {
 
 fn beside_namesakes(run: &Run, verb: &[&str]) -> Vec<Finding> {
     let what = format!("{verb:?} beside agent10, with agent1 dead");
-    let world = run.world();
+    let world = demo(run);
     world.netsky(["up", "agent0", "agent1", "agent10", "agent11", "--agent", "demo"]).run().expect(0);
     world.write("note.md", "the note");
     let agent1 = world.pane_pid("agent1");

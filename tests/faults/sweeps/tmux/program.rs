@@ -128,7 +128,7 @@ fn note_largest(largest: &Mutex<u64>, memory: u64) {
 fn prepared(run: &Run, limit: Duration) -> (World, StandIn) {
     let mut world = run.world();
     let stand_in = StandIn::before(&mut world);
-    bot::prompt(&world, "");
+    bot::prompt(&world, &bot::patient());
     world.netsky(["up", "1"]).run().expect(0);
     bot::prompt(&world, &bot::limits(limit));
     (world, stand_in)
@@ -156,7 +156,7 @@ impl Program {
 /// With tmux in its place again everything goes on, and no text is lost.
 fn recovered(world: &World, verb: &[&str], note: &Path, what: &str) -> Vec<Finding> {
     let mut found = Vec::new();
-    bot::prompt(world, "");
+    bot::prompt(world, &bot::patient());
     let ran = world.netsky(["up", "1"]).run();
     if ran.code != 0 || !ran.stderr.contains("left alone what runs: agent0, agent1") {
         found.push((Harm::Other, format!("{what}: then up: {} {}", ran.code, ran.stderr)));
