@@ -122,52 +122,68 @@ impl Race {
         }
     }
 
-    /// Starts all; whoever is stopped goes on when the others have ended or wait.
+    /// Starts all; whoever is stopped comes first, and goes on when the others have ended or wait.
     fn start(&self, arena: &Arena, source: &Path, what: &str) -> Start {
-        let has_writer = self.entrants.iter().any(|entrant| entrant.verb == Verb::Write);
-        let mut racers = Vec::new();
-        let mut stopped: Option<Stopped> = None;
-        for (number, entrant) in self.entrants.iter().enumerate() {
-            // Of its own: what an earlier race left there must not be read.
-            let trace = arena.world.root().join(format!("trace-{}-{number}", self.number));
-            let mut command = match &entrant.hindrance {
-                Hindrance::None => Command::new(&arena.netsky),
-                Hindrance::Delayed(point, delay) => delayed(&trace, point, *delay, &arena.netsky),
-                Hindrance::Stopped(point) => held::command(&trace, point, &arena.netsky),
-            };
-            command.args(arguments(entrant.verb, source, has_writer));
-            let child = arena.world.call(command).start();
-            let mut racer = Racer { verb: entrant.verb, child, since: Instant::now(), trace, arrived: None };
-            if matches!(entrant.hindrance, Hindrance::Stopped(_)) {
-                stopped = racer.wait_for_stop(arena);
-            }
-            racers.push(racer);
-        }
-        let mut found = Vec::new();
-        let Some(stopped) = stopped else { return Start { racers, found, watched: 0 } };
-        let (holds, rest) = (arena.is_locked(), racers.get_mut(1..).unwrap_or_default());
-        let photograph = (holds && !has_writer).then(|| arena.photograph());
-        let watched = usize::from(photograph.is_some());
-        let mut others_are_done = || {
+        let mut start = Start { racers: Vec::new(), found: Vec::new(), watched: 0 };
+        let Some(stopped) = self.start_first(arena, source, &mut start.racers) else {
+            start.racers.extend(self.start_rest(arena, source));
+            return start;
+        };
+        // While the holder stands still whatever is written is a loser's.
+        let photograph = (arena.is_locked() && !self.has_writer()).then(|| arena.photograph());
+        start.watched = usize::from(photograph.is_some());
+        let mut rest = self.start_rest(arena, source);
+        let mut are_done = || {
             rest.iter_mut().for_each(Racer::look);
             (rest.iter().all(|racer| racer.arrived.is_some()) || arena.gate.is_awaited()).then_some(())
         };
-        if wait_closely(ARRIVES_WITHIN, &mut others_are_done).is_none() {
-            found.push((Harm::Other, format!("{what}: who found the lock taken does not end")));
+        if wait_closely(ARRIVES_WITHIN, &mut are_done).is_none() {
+            start.found.push((Harm::Other, format!("{what}: who found the lock taken does not end")));
         }
-        if let Some(photograph) = photograph {
+        if let Some(before) = photograph {
             let now = arena.photograph();
-            let changed: Vec<_> =
-                now.iter().filter(|(path, held)| photograph.get(*path) != Some(held)).collect();
-            if !changed.is_empty() || now.len() != photograph.len() {
-                found.push((Harm::Other, format!("{what}: a loser wrote {changed:?}")));
+            let changed: Vec<_> = now.iter().filter(|(path, held)| before.get(*path) != Some(held)).collect();
+            if !changed.is_empty() || now.len() != before.len() {
+                start.found.push((Harm::Other, format!("{what}: a loser wrote {changed:?}")));
             }
         }
         drop(stopped);
-        if let Some(first) = racers.first_mut() {
+        if let Some(first) = start.racers.first_mut() {
             first.since = Instant::now();
         }
-        Start { racers, found, watched }
+        start.racers.extend(rest);
+        start
+    }
+
+    fn has_writer(&self) -> bool {
+        self.entrants.iter().any(|entrant| entrant.verb == Verb::Write)
+    }
+
+    /// Starts the first; it, once it stands still, if it is to be stopped.
+    fn start_first(&self, arena: &Arena, source: &Path, racers: &mut Vec<Racer>) -> Option<Stopped> {
+        let mut first = self.start_one(arena, source, 0);
+        let is_to_stop = matches!(self.entrants[0].hindrance, Hindrance::Stopped(_));
+        let stopped = is_to_stop.then(|| first.wait_for_stop(arena)).flatten();
+        racers.push(first);
+        stopped
+    }
+
+    fn start_rest(&self, arena: &Arena, source: &Path) -> Vec<Racer> {
+        (1..self.entrants.len()).map(|number| self.start_one(arena, source, number)).collect()
+    }
+
+    fn start_one(&self, arena: &Arena, source: &Path, number: usize) -> Racer {
+        let Entrant { verb, hindrance } = &self.entrants[number];
+        // Of its own: what an earlier race left there must not be read.
+        let trace = arena.world.root().join(format!("trace-{}-{number}", self.number));
+        let mut command = match hindrance {
+            Hindrance::None => Command::new(&arena.netsky),
+            Hindrance::Delayed(point, delay) => delayed(&trace, point, *delay, &arena.netsky),
+            Hindrance::Stopped(point) => held::command(&trace, point, &arena.netsky),
+        };
+        command.args(arguments(*verb, source, self.has_writer()));
+        let child = arena.world.call(command).start();
+        Racer { verb: *verb, child, since: Instant::now(), trace, arrived: None }
     }
 
     /// Who won began one record and raised the epochs once; who lost did neither.
@@ -200,7 +216,7 @@ impl Race {
         source: &Path,
         what: &str,
     ) -> Vec<Finding> {
-        let has_writer = self.entrants.iter().any(|entrant| entrant.verb == Verb::Write);
+        let has_writer = self.has_writer();
         let draft = arena.world.home.join("handoff/draft/agent0.md");
         let seen = arena.whereabouts(text, if has_writer { &draft } else { source });
         let mut found = Vec::new();
