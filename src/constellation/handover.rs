@@ -21,7 +21,8 @@ pub enum Wanted {
     Draft,
 }
 
-/// Claims the hand-over of a restart. `ending` is the generation of the agent0 that is about to be torn down.
+/// Claims the hand-over of a restart. `ending` is the generation of the agent0 that runs before it, `generation` that of
+/// the one it is for.
 ///
 /// # Errors
 /// It was named and cannot be taken whole. Nothing was torn down.

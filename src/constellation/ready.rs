@@ -36,7 +36,7 @@ const SIGNLESS_CHANGE: Duration = Duration::from_millis(75);
 const BEACONS_EVERY: Duration = Duration::from_millis(250);
 
 /// A pane that is dead but whose exit status tmux has not told is looked at again for so long.
-const STATUS_WAIT: Duration = Duration::from_secs(1);
+const STATUS_WAIT: Duration = Duration::from_secs(2);
 
 /// So many lines above the screen of a dead pane are read.
 const LAST_WORDS: u32 = 200;

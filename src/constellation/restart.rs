@@ -194,17 +194,11 @@ impl<'a> Restart<'a> {
         let mut prepared = prepare(&self.means, &self.order)?;
         let now = clock::utc_now();
         let ending = prepared.scene.spawned.generation(AgentName::ROOT);
+        // Where agent0 stays, the text is for the one that runs.
+        let reader = ending.filter(|_| !self.order.extent.has_root()).unwrap_or(self.order.generation);
         let limit = self.means.config.handoff.max_bytes;
         self.claim = if self.order.extent.has_root() || matches!(wanted, Wanted::Given(_)) {
-            handover::claim(
-                self.means.home,
-                wanted,
-                self.means.actor,
-                ending,
-                self.order.generation,
-                limit,
-                now,
-            )?
+            handover::claim(self.means.home, wanted, self.means.actor, ending, reader, limit, now)?
         } else {
             None
         };
@@ -214,7 +208,7 @@ impl<'a> Restart<'a> {
         if let Some(claim) = &self.claim {
             self.record.note_handoff(handover::record(claim, HandoffState::Claimed))?;
             self.store.write(&self.record)?;
-            if claim.generation() != Some(self.order.generation) {
+            if claim.generation() != Some(reader) {
                 let id = claim.id();
                 prepared.warn(format!("the hand-over was taken by an earlier command and goes on as {id}"));
             }

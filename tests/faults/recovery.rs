@@ -18,13 +18,7 @@ pub fn findings_after_up(world: &World, note: &Path, text: &str, what: &str) -> 
     if ran.code != 0 {
         found.push((Harm::Other, format!("{what}: up: {} {}", ran.code, ran.stderr)));
     }
-    // What was claimed for an agent0 that never came is for the next one.
-    if !files(&world.home.join("handoff/claims")).is_empty() {
-        let ran = world.netsky(["restart", "1", "--agent", "demo"]).run();
-        if ran.code != 0 {
-            found.push((Harm::Other, format!("{what}: restart after up: {} {}", ran.code, ran.stderr)));
-        }
-    }
+    found.extend(next_agent0(world, what));
     let settled = world::wait(Duration::from_secs(20), &mut || {
         let [new, shown, taken] = world.envelopes();
         (note.exists() || (new.is_empty() && shown.is_empty() && taken.len() == 1)).then_some(())
@@ -35,6 +29,18 @@ pub fn findings_after_up(world: &World, note: &Path, text: &str, what: &str) -> 
     found.extend(hand_over(world, note, text, what));
     found.extend(home(world, what));
     found
+}
+
+/// What a restart claimed before it was struck down in its preflight is for the agent0 that comes next: here it comes.
+pub fn next_agent0(world: &World, what: &str) -> Vec<Finding> {
+    if claims(world, what).is_empty() {
+        return Vec::new();
+    }
+    let ran = world.netsky(["restart", "agent0"]).run();
+    if ran.code == 0 {
+        return Vec::new();
+    }
+    vec![(Harm::Other, format!("{what}: restart agent0 after the recovery: {} {}", ran.code, ran.stderr))]
 }
 
 /// What must be so in every home after one recovery run, whatever was going on before.

@@ -135,10 +135,17 @@ impl<'p> Pool<'p> {
 
 fn recovered(stage: &Stage, scenario: &Scenario, what: &str) -> Vec<Finding> {
     debris::age(&stage.world.home);
-    let recovery = scenario.recover.join(" ");
+    let verb = scenario.recover.join(" ");
     let Ran { code, stderr, .. } = stage.world.netsky(scenario.recover.iter().copied()).run();
     if code != 0 {
-        return vec![(Harm::Other, format!("{what}: {recovery}: {code} {stderr}"))];
+        return vec![(Harm::Other, format!("{what}: {verb}: {code} {stderr}"))];
+    }
+    let found = match scenario.recover {
+        ["up" | "restart", ..] => recovery::next_agent0(&stage.world, what),
+        _ => Vec::new(),
+    };
+    if !found.is_empty() {
+        return found;
     }
     let runs = match scenario.recover {
         ["up" | "restart", clones, ..] => 0..=clones.parse::<usize>().unwrap(),
@@ -146,5 +153,5 @@ fn recovered(stage: &Stage, scenario: &Scenario, what: &str) -> Vec<Finding> {
     };
     let sessions = stage.world.sessions();
     let missing = runs.map(|number| format!("agent{number}")).filter(|agent| !sessions.contains(agent));
-    missing.map(|agent| (Harm::FalseSuccess, format!("{what}: {recovery}: {agent} is not there"))).collect()
+    missing.map(|agent| (Harm::FalseSuccess, format!("{what}: {verb}: {agent} is not there"))).collect()
 }
