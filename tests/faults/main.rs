@@ -32,6 +32,7 @@ mod puppet;
 mod recovery;
 mod sampler;
 mod scenarios;
+mod soak;
 mod stage;
 mod stand_in;
 mod strace;

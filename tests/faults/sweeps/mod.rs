@@ -13,6 +13,7 @@ mod panes;
 mod power_cut;
 mod racers;
 mod signals;
+mod soak;
 mod text;
 mod tmux;
 mod verbs;
@@ -35,4 +36,5 @@ pub const ALL: &[Sweep] = &[
     panes::MARKERS,
     panes::DIALOGS,
     hooks::HOOKS,
+    soak::SOAK,
 ];
