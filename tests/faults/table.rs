@@ -90,7 +90,9 @@ impl Ledger {
             }
         }
         if let Some(path) = std::env::var_os("NETSKY_FAULTS_DOCUMENT") {
-            write_into(Path::new(&path), &for_document(&self.rows));
+            let seconds = self.begun.elapsed().as_secs();
+            let table = format!("{form:?} form, {seconds} s.\n\n{}", for_document(&self.rows));
+            write_into(Path::new(&path), &table);
         }
         let [passed, failed, skipped] = counts;
         let verdict = if failed == 0 { "ok" } else { "FAILED" };
