@@ -151,21 +151,47 @@ fn only_cmd_prints() {
 }
 
 #[test]
-fn every_test_that_the_architecture_names_exists() {
+fn every_test_that_a_document_names_exists() {
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));
     let code: String = sources(&root())
         .into_iter()
         .chain(sources(&project.join("tests")))
         .map(|path| fs::read_to_string(path).unwrap())
         .collect();
-    let text = fs::read_to_string(project.join("ARCHITECTURE.md")).unwrap();
     let is_name = |word: &&str| {
         word.matches('_').count() >= 3
             && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
     };
-    let names: BTreeSet<&str> = text.split('`').filter(is_name).collect();
-    assert!(names.len() > 60, "hardly any test is named: {names:?}");
-    for name in names {
-        assert!(code.contains(&format!("fn {name}(")), "there is no test {name}");
+    for document in ["ARCHITECTURE.md", "docs/reliability.md"] {
+        let text = fs::read_to_string(project.join(document)).unwrap();
+        let names: BTreeSet<&str> = text.split('`').filter(is_name).collect();
+        assert!(names.len() > 20, "{document}: hardly any test is named: {names:?}");
+        for name in names {
+            assert!(code.contains(&format!("fn {name}(")), "{document}: there is no test {name}");
+        }
     }
+}
+
+/// The sweeps that two documents speak of are those there are, and all of them have been run.
+#[test]
+fn every_sweep_is_in_the_table_of_the_last_whole_run() {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(project.join("docs/reliability.md")).unwrap();
+    let code: String = sources(&project.join("tests/faults/sweeps"))
+        .into_iter()
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    let names: Vec<&str> =
+        code.split("    name: \"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert!(!names.is_empty());
+    for name in names {
+        assert!(text.contains(&format!("\n| {name} |")), "{name} is not in the table: scripts/faults all");
+        assert!(text.contains(&format!("\n| {name}-without-")), "{name} was not run on a broken build");
+    }
+}
+
+#[test]
+fn nothing_of_the_failpoints_is_in_the_binary_that_ships() {
+    let binary = fs::read(crate::support::world::NETSKY).unwrap();
+    assert!(!binary.windows(9).any(|window| window == b"FAILPOINT"));
 }
