@@ -87,9 +87,6 @@ pub enum Ending {
     ToldToFail,
 }
 
-/// How soon a highlight goes back with [`Fault::Restless`].
-const RESTLESS: Duration = Duration::from_millis(60);
-
 /// How late a dialog is drawn with [`Fault::SlowRedraw`].
 const SLOW_REDRAW: Duration = Duration::from_millis(700);
 
@@ -222,11 +219,7 @@ impl Demo {
 
     /// A dialog does something by itself.
     fn stir(&mut self) {
-        let Phase::Asking { dialog } = &mut self.phase else { return };
-        if self.settings.plays(Fault::Restless) {
-            dialog.settle();
-            return self.show(Vec::new());
-        }
+        let Phase::Asking { dialog } = &self.phase else { return };
         if dialog.question == Question::Trust && self.settings.replaced_after().is_some() {
             self.ask_or_begin();
         }
@@ -248,9 +241,6 @@ impl Demo {
             let question = dialog.question;
             if self.settings.plays(Fault::SlowRedraw) {
                 self.effects.push(Effect::Pause(SLOW_REDRAW));
-            }
-            if self.settings.plays(Fault::Restless) && matches!(key, Key::Up | Key::Down) {
-                self.effects.push(Effect::Think(RESTLESS));
             }
             return match chosen {
                 Some(choice) => self.choose(question, choice),

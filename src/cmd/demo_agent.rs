@@ -188,6 +188,10 @@ impl<'a> Stage<'a> {
     /// The next event; `None`: nobody will ever press a key again.
     fn wait(&mut self) -> Option<Event> {
         loop {
+            // What was typed before comes before.
+            while let Ok(bytes) = self.input.try_recv() {
+                self.keys.extend(self.keyboard.feed(&bytes));
+            }
             if let Some(key) = self.keys.pop_front() {
                 return Some(Event::Pressed(key));
             }

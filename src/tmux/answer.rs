@@ -205,12 +205,22 @@ const MEANINGS: [(&str, RefusalKind); 18] = [
 impl Refusal {
     /// One line of what tmux said.
     pub(super) fn read(line: &str) -> Self {
-        let words = text::clipped(&text::one_line(line), 400).into_owned();
+        let words = text::one_line(line);
+        // Before they are clipped: what is wrong with a long path stands behind it.
         let kind = MEANINGS
             .iter()
             .find(|(sign, _)| words.contains(sign))
             .map_or(RefusalKind::Other, |(_, kind)| *kind);
-        Self { kind, words }
+        Self { kind, words: text::clipped(&words, 400).into_owned() }
+    }
+
+    /// All that a client complained of.
+    fn read_all(stderr: &str) -> Vec<Self> {
+        // It says no more than this, and the path of a socket may hold line ends.
+        if ["error connecting to ", "no server running on "].iter().any(|words| stderr.starts_with(words)) {
+            return vec![Self::read(stderr)];
+        }
+        stderr.lines().filter(|line| !line.trim().is_empty()).map(Self::read).collect()
     }
 
     /// Whether it is about this very target or name, which tmux puts last and without the `=`.
@@ -246,8 +256,7 @@ pub(super) fn judge(doing: &str, limit: Duration, outcome: Outcome, end: &str) -
         Outcome::Late(_) => return Err(NoAnswer::Unknown { doing: doing.to_owned(), limit }),
         Outcome::Exited(output) => output,
     };
-    let complaints: Vec<Refusal> =
-        output.stderr_text().lines().filter(|line| !line.trim().is_empty()).map(Refusal::read).collect();
+    let complaints = Refusal::read_all(&output.stderr_text());
     if let Some(rest) = without_end(&output.stdout, end) {
         return Ok(Said { stdout: rest.to_vec(), complaints, is_whole: true });
     }
@@ -328,6 +337,19 @@ mod tests {
     use super::*;
     use std::os::unix::process::ExitStatusExt;
     use std::process::ExitStatus;
+
+    #[test]
+    fn a_path_may_be_long_and_hold_line_ends() {
+        for (path, expected) in [
+            ("/a\nno sessions\n".to_owned(), RefusalKind::SocketPathTooLong),
+            (format!("/{}", "x".repeat(1000)), RefusalKind::SocketPathTooLong),
+        ] {
+            let said = format!("error connecting to {path} (File name too long)\n");
+            let kinds: Vec<_> = Refusal::read_all(&said).iter().map(|refusal| refusal.kind).collect();
+            assert_eq!(kinds, [expected], "{said}");
+        }
+        assert_eq!(Refusal::read_all("can't find pane: %1\n\nduplicate session: x\n").len(), 2);
+    }
 
     #[test]
     fn words_of_tmux_have_one_meaning() {

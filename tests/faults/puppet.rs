@@ -26,6 +26,8 @@ done
 
 pub struct Puppet {
     dir: PathBuf,
+    /// Kept open: what is in a FIFO that nobody has open is gone.
+    calls: File,
     answers: Receiver<i32>,
 }
 
@@ -38,6 +40,7 @@ impl Puppet {
             assert!(Command::new("mkfifo").arg(dir.join(fifo)).status().unwrap().success());
         }
         fs::write(dir.join("script"), SCRIPT).unwrap();
+        let calls = OpenOptions::new().read(true).write(true).open(dir.join("calls")).unwrap();
         let (sender, answers) = mpsc::channel();
         // Opened for both, so that neither side waits for the other, and the reader ends with the test.
         let file = OpenOptions::new().read(true).write(true).open(dir.join("answers")).unwrap();
@@ -49,7 +52,7 @@ impl Puppet {
                 }
             }
         });
-        Self { dir, answers }
+        Self { dir, calls, answers }
     }
 
     /// One that has no marker to show.
@@ -78,8 +81,7 @@ impl Puppet {
     /// Has it begin.
     pub fn begins(&self, line: &str) {
         assert!(!line.contains('\n'), "one line at a time");
-        let mut calls = OpenOptions::new().read(true).write(true).open(self.dir.join("calls")).unwrap();
-        calls.write_all(format!("{line}\n").as_bytes()).unwrap();
+        (&self.calls).write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 
     /// The exit code of what it began, if that ends within `limit`.

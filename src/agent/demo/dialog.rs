@@ -69,7 +69,6 @@ pub const PERMISSION_COMMAND: &str = "rm -r build";
 pub struct Dialog {
     /// What is asked.
     pub question: Question,
-    begun_at: usize,
     highlighted: usize,
     quirk: Option<Quirk>,
 }
@@ -89,13 +88,7 @@ impl Dialog {
     /// The question with its first option highlighted, or the first *No* where that is the default.
     pub fn new(question: Question, default_no: bool, quirk: Option<Quirk>) -> Self {
         let no = question.options().iter().position(|(_, choice)| *choice == Choice::No);
-        let highlighted = no.filter(|_| default_no).unwrap_or(0);
-        Self { question, begun_at: highlighted, highlighted, quirk }
-    }
-
-    /// The highlight goes back to where it began.
-    pub fn settle(&mut self) {
-        self.highlighted = self.begun_at;
+        Self { question, highlighted: no.filter(|_| default_no).unwrap_or(0), quirk }
     }
 
     /// What a key does; `Some`: the highlighted option was confirmed.
@@ -185,10 +178,6 @@ mod tests {
         assert_eq!(highlighted(Quirk::Wanders, &[Key::Up]), 1);
         assert_eq!(highlighted(Quirk::Wanders, &[Key::Down]), 2);
         assert_eq!(highlighted(Quirk::Sticks, &[Key::Down, Key::Up, Key::Down]), 0);
-        let mut restless = Dialog::new(Question::Trust, true, None);
-        restless.press(&Key::Up);
-        restless.settle();
-        assert_eq!(restless.press(&Key::Enter), Some(Choice::No));
     }
 
     #[test]

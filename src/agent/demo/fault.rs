@@ -54,8 +54,6 @@ pub enum Fault {
     Wandering,
     /// Arrow keys move no highlight.
     Stuck,
-    /// A highlight that was moved goes back by itself.
-    Restless,
     /// Another dialog, with *No* highlighted, takes the place of the first so long after that came up.
     Replaced(Duration),
     /// What is pasted brings a dialog up.
@@ -65,7 +63,7 @@ pub enum Fault {
 }
 
 /// Every fault that takes no value, with its name.
-const NAMED: [(&str, Fault); 26] = [
+const NAMED: [(&str, Fault); 25] = [
     ("exit", Fault::Exit),
     ("exit-later", Fault::ExitLater),
     ("shell", Fault::Shell),
@@ -89,7 +87,6 @@ const NAMED: [(&str, Fault); 26] = [
     ("slow-redraw", Fault::SlowRedraw),
     ("wandering", Fault::Wandering),
     ("stuck", Fault::Stuck),
-    ("restless", Fault::Restless),
     ("dialog-on-paste", Fault::DialogOnPaste),
     ("garbage-hooks", Fault::GarbageHooks),
 ];

@@ -77,7 +77,9 @@ fn listed(dir: &Path) -> Vec<Captured> {
             situation: situation.to_owned(),
         }
     };
-    list.lines().map(read).collect()
+    // What holds control characters is drawn otherwise than it reads.
+    let is_plain = |screen: &Captured| !screen.drawing.replace("\r\n", "").contains(char::is_control);
+    list.lines().map(read).filter(is_plain).collect()
 }
 
 impl Captured {

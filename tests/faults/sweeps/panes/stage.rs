@@ -34,8 +34,6 @@ pub(super) enum End {
     NotUp,
     Blocked,
     Limited,
-    /// Whatever it is, it lives.
-    Alive,
 }
 
 pub(super) enum Keys {
@@ -45,6 +43,9 @@ pub(super) enum Keys {
     /// No Return.
     Unconfirmed,
 }
+
+/// A setting: the work directory has a long path.
+pub(super) const DEEP: &str = "workdir = \"{deep}\"";
 
 pub(super) const UP: &str = "\u{1b}[A";
 
@@ -80,6 +81,9 @@ impl Stage {
     pub(super) fn set(run: &Run, parts: &[Part], settings: &str) -> Self {
         let world = run.world();
         let program = &world.program;
+        let deep = world.work.join("deep".repeat(50));
+        fs::create_dir(&deep).unwrap();
+        let settings = settings.replace("{deep}", deep.to_str().unwrap());
         let mut config = format!(
             "[constellation]\nclones = {}\nagent = \"plain\"\n{settings}\n[profile.plain]\nbase = \"demo\"\n\
              command = [{program:?}, \"demo-agent\", \"--trusted\"]\n",
@@ -129,7 +133,6 @@ impl Stage {
                 End::NotUp => !["up", "exited"].contains(&state),
                 End::Blocked => state == "blocked",
                 End::Limited => state == "limited",
-                End::Alive => state != "exited",
             };
             let harm = if state == "up" { Harm::FalseSuccess } else { Harm::Other };
             if !holds {

@@ -58,7 +58,12 @@ fn refused(bench: &Bench, verb: &[&str], sample: &Sample) {
     let words: Vec<OsString> =
         verb.iter().map(|word| if *word == "@" { os(&sample.bytes) } else { word.into() }).collect();
     let is_meaningful = sample.text().is_some_and(|text| MEANINGFUL.contains(&text));
-    let codes: &[i32] = if is_meaningful { &[0, 1, 2, 69, 78] } else { &[1, 2, 78] };
+    let codes: &[i32] = match verb {
+        _ if is_meaningful => &[0, 1, 2, 69, 78],
+        // An order that was taken back: a pane ends so.
+        ["launch", ..] => &[1, 2, 75, 78],
+        _ => &[1, 2, 78],
+    };
     let ran = bench.human(&what, bench.world.netsky(words), codes);
     bench.must(ran.code == 0 || !ran.stderr.is_empty(), Harm::Other, || format!("{what}: without a word"));
 }
