@@ -105,8 +105,10 @@ impl Errand {
         let says_delivered = ["handoff-delivered", "complete"].contains(&phase);
         let Some(text) = self.text.as_ref().filter(|_| succeeded || says_delivered) else { return found };
         for agent in text.to {
-            let copies = copies(world, agent, &text.words);
-            if copies != 1 {
+            let is_one = || (copies(world, agent, &text.words) == 1).then_some(());
+            // An envelope that its agent takes at this moment is seen in two places or in none.
+            if world::wait(Duration::from_secs(1), &mut || is_one()).is_none() {
+                let copies = copies(world, agent, &text.words);
                 let why = format!("{what}: said to be delivered to {agent}, and {copies} copies are there");
                 found.push((Harm::FalseSuccess, why));
             }
