@@ -28,7 +28,7 @@ impl Source {
     /// Reads standard input to its end.
     ///
     /// # Errors
-    /// It is closed, which is not the same as empty; else as [`Source::read_from`].
+    /// It is closed, which is not the same as empty; else it could not be read or is too large.
     pub fn standard_input(limit: u64) -> Result<Self> {
         let unreadable = |source| HandoffError::SourceUnreadable { path: "-".into(), source };
         Standard::Input.was_open().map_err(unreadable)?;
