@@ -40,6 +40,12 @@ pub enum PreflightError {
         /// Why.
         source: ProfileError,
     },
+    /// Agent CLIs are told of netsky in settings and arguments that are UTF-8.
+    #[error("no agent can be told of netsky at {}: its path is not UTF-8", path.display())]
+    Unspeakable {
+        /// Where this netsky lies.
+        path: PathBuf,
+    },
     /// The agent's command is not there.
     #[error("{agent} cannot start: there is no {program} on PATH (profile {profile})")]
     NoProgram {
@@ -99,6 +105,9 @@ pub fn profiles(
     config: &Config,
     netsky: &Path,
 ) -> Result<BTreeMap<String, Profile>, PreflightError> {
+    if netsky.to_str().is_none() {
+        return Err(PreflightError::Unspeakable { path: netsky.to_owned() });
+    }
     let mut profiles = BTreeMap::new();
     for wish in wishes {
         if !profiles.contains_key(&wish.profile) {

@@ -221,6 +221,9 @@ impl From<PreflightError> for Trouble {
             PreflightError::Tmux { source } => (source.into(), tmux_hint(source).map(str::to_owned)),
             PreflightError::NoTmux => (Exit::Unavailable, Some(INSTALL_TMUX.to_owned())),
             PreflightError::Profile { .. } => (Exit::Configuration, Some("netsky config check".to_owned())),
+            PreflightError::Unspeakable { .. } => {
+                (Exit::Configuration, Some("install it elsewhere: scripts/install".to_owned()))
+            }
             PreflightError::NoProgram { profile, .. } => (Exit::Unavailable, Some(install_hint(profile))),
             PreflightError::NoDirectory { dir, .. } => {
                 (Exit::Configuration, Some(format!("mkdir -p {}", shell_word(&dir.display().to_string()))))

@@ -65,16 +65,16 @@ impl Batch {
         self.groups.len()
     }
 
-    /// What each group's file holds; its last line says that it was reached.
-    fn contents(&self, nonce: &str) -> Result<Vec<Vec<u8>>, NulInArgument> {
+    /// What each group's file holds; its last line says that it was reached. Another server reads over all of it.
+    fn contents(&self, nonce: &str, bond: &Bond) -> Result<Vec<Vec<u8>>, NulInArgument> {
         let mut contents = Vec::new();
         for (number, group) in self.groups.iter().enumerate() {
             let mut content = Vec::new();
             for request in group {
-                content.extend(request.line()?);
+                content.extend(request.source()?);
             }
-            content.extend(Request::milestone(&format!("{nonce} {number}")).line()?);
-            contents.push(content);
+            content.extend(Request::milestone(&format!("{nonce} {number}")).source()?);
+            contents.push(bond.guarded(content)?);
         }
         Ok(contents)
     }
@@ -98,14 +98,14 @@ pub(super) enum LayError {
 impl LaidOut {
     /// Writes the groups into a directory of their own below `run_dir`.
     pub(super) fn lay(batch: &Batch, run_dir: &Path, nonce: &str, bond: &Bond) -> Result<Self, LayError> {
-        let contents = batch.contents(nonce).map_err(LayError::Argument)?;
+        let contents = batch.contents(nonce, bond).map_err(LayError::Argument)?;
         failpoint::reach("tmux.lay");
         let dir = tempfile::Builder::new()
             .prefix(&persist::momentary_name(PREFIX))
             .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in(run_dir)
             .map_err(LayError::Io)?;
-        let mut input = bond::question(nonce).line().map_err(LayError::Argument)?;
+        let mut input = bond::question(nonce).source().map_err(LayError::Argument)?;
         for (number, content) in contents.iter().enumerate() {
             let name = format!("g{number:05}");
             write_private(&dir.path().join(&name), content).map_err(LayError::Io)?;
@@ -115,13 +115,13 @@ impl LaidOut {
             let source = Request::from(SourceFile::new().build()).arguments([whole]);
             match failpoint::leaves_out(Step::Fence) {
                 true => input.extend(content),
-                false => input.extend(bond.guarded(&source).map_err(LayError::Argument)?),
+                false => input.extend(source.source().map_err(LayError::Argument)?),
             }
         }
         for (name, bytes) in &batch.files {
             write_private(&dir.path().join(name), bytes).map_err(LayError::Io)?;
         }
-        input.extend(Request::milestone(&format!("{nonce} end")).line().map_err(LayError::Argument)?);
+        input.extend(Request::milestone(&format!("{nonce} end")).source().map_err(LayError::Argument)?);
         Ok(Self { dir, input })
     }
 

@@ -4,14 +4,15 @@
 //! was removed, the server was killed and a person started one), what was meant for ours would be done to theirs. So
 //! every conversation begins with the server's pid, and each group of a batch asks for it once more before it runs.
 
+use std::ffi::OsStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use tmux_interface::{DisplayMessage, IfShell};
+use tmux_interface::DisplayMessage;
 
 use super::answer::{Answer, NoAnswer};
 use super::quote::NulInArgument;
-use super::request::Request;
+use super::request::{self, Request};
 
 /// The pid of the server, once one has answered; 0 before.
 #[derive(Debug, Clone, Default)]
@@ -69,16 +70,18 @@ impl Bond {
         )
     }
 
-    /// That request, carried out by the server that is spoken to and by no other.
-    pub(super) fn guarded(&self, request: &Request) -> Result<Vec<u8>, NulInArgument> {
+    /// That source, carried out by the server that is spoken to and by no other.
+    pub(super) fn guarded(&self, source: Vec<u8>) -> Result<Vec<u8>, NulInArgument> {
         match self.server() {
-            None => request.line(),
-            Some(pid) => {
-                let is_it = IfShell::new().not_execute().shell_command(format!("#{{==:#{{pid}},{pid}}}"));
-                Request::from(is_it.build()).arguments([request.as_argument()?]).line()
-            }
+            None => Ok(source),
+            Some(pid) => request::conditional(OsStr::new(&is_server(pid)), &source),
         }
     }
+}
+
+/// A format that is true in the server with this pid.
+pub(super) fn is_server(pid: i32) -> String {
+    format!("#{{==:#{{pid}},{pid}}}")
 }
 
 fn pid_in(line: &[u8], nonce: &str) -> Option<i32> {

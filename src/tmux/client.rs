@@ -190,12 +190,12 @@ impl Tmux {
     fn ask_for(&self, doing: &str, requests: &[Request], cap: usize, judge: Judge) -> Answer<Asked> {
         let argument = |source| NoAnswer::Argument { doing: doing.to_owned(), source };
         let nonce = nonce();
-        let mut input = bond::question(&nonce).line().map_err(argument)?;
+        let mut input = bond::question(&nonce).source().map_err(argument)?;
         for (number, request) in requests.iter().enumerate() {
-            input.extend(Request::milestone(&format!("{nonce} {number}")).line().map_err(argument)?);
-            input.extend(request.line().map_err(argument)?);
+            input.extend(Request::milestone(&format!("{nonce} {number}")).source().map_err(argument)?);
+            input.extend(request.source().map_err(argument)?);
         }
-        input.extend(Request::milestone(&end_of(&nonce)).line().map_err(argument)?);
+        input.extend(Request::milestone(&end_of(&nonce)).source().map_err(argument)?);
         let limit = self.limits.read;
         let said = self.found(|| {
             let job = self.conversation(limit, input.clone(), Path::new("/")).cap(cap);

@@ -198,7 +198,7 @@ impl Conversation {
         let mut lines = Vec::new();
         for request in requests {
             let argument = |source| NoAnswer::Argument { doing: doing.to_owned(), source };
-            lines.extend(request.line().map_err(argument)?);
+            lines.extend(request.source().map_err(argument)?);
         }
         let limit = self.tmux.limits.read;
         let deadline = Deadline::after(limit).at().into();

@@ -6,7 +6,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 
-use tmux_interface::{CopyMode, DisplayMessage, IfShell, LoadBuffer, PasteBuffer, SendKeys, SetOption};
+use tmux_interface::{CopyMode, DisplayMessage, LoadBuffer, PasteBuffer, SendKeys, SetOption};
 
 use crate::text;
 
@@ -69,15 +69,15 @@ impl Tmux {
     }
 
     /// Presses a key if some row of the screen still matches `row`, an extended regular expression without braces: the
-    /// server looks and presses in one step. Nothing happens where none does.
+    /// server looks, as it reads the request, and presses in one step. Nothing happens where none does.
     pub fn press_while(&self, pane: PaneId, row: &str, key: Key) -> Answer<()> {
-        let target = PaneTarget::Id(pane).to_string();
-        let found = format!("#{{C/r:{}}}", literal(OsStr::new(row)).to_string_lossy());
-        let press = IfShell::new().not_execute().target_pane(target.clone()).shell_command(found);
-        let press = press.command(format!("send-keys -t {target} {key}")).build();
+        let row = literal(OsStr::new(row)).to_string_lossy().into_owned();
+        let found = format!("#{{S:#{{W:#{{P:#{{?#{{==:#{{pane_id}},{pane}}},#{{C/r:{row}}},}}}}}}}}");
+        let press =
+            SendKeys::new().target_pane(PaneTarget::Id(pane).to_string()).key(key.to_string()).build();
+        let press = Request::from(press).only_if(found);
         let doing = format!("pressing a key in pane {pane}");
-        let said =
-            self.carry_out(&doing, self.limits.write, &Batch::of([vec![leave_mode(pane).then(press)]]))?;
+        let said = self.carry_out(&doing, self.limits.write, &Batch::of([vec![leave_mode(pane), press]]))?;
         unrefused(doing, said)
     }
 

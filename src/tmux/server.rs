@@ -11,13 +11,14 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tmux_interface::{IfShell, KillServer};
+use tmux_interface::KillServer;
 
 use crate::clock::Deadline;
 use crate::process::{self, ProcessId, Signal};
 
 use super::answer::{Answer, NoAnswer, Refusal, RefusalKind};
 use super::batch::Batch;
+use super::bond;
 use super::client::{Tmux, nonce};
 use super::request::Request;
 use super::snapshot::ServerFacts;
@@ -107,18 +108,16 @@ impl Tmux {
     /// Ends that very server and waits until its process is gone. `false`: it has sessions, or another server answers.
     pub fn end_server(&self, server: ProcessId, when: When) -> Answer<bool> {
         let doing = format!("ending the tmux server (pid {})", server.pid);
-        let is_it = format!("#{{==:#{{pid}},{}}}", server.pid);
+        let is_it = bond::is_server(server.pid);
         let condition = match when {
             When::Always => is_it,
             When::Empty => format!("#{{&&:{is_it},#{{==:#{{S:x}},}}}}"),
         };
+        let otherwise = format!("#{{?{condition},0,1}}");
         let kept = format!("{} kept", nonce());
-        let kill = Request::from(KillServer::new().build());
-        let keep = Request::milestone(&kept);
-        let argument = |source| NoAnswer::Argument { doing: doing.clone(), source };
-        let request = Request::from(IfShell::new().not_execute().shell_command(condition).build())
-            .arguments([kill.as_argument().map_err(argument)?, keep.as_argument().map_err(argument)?]);
-        let was_told = match self.carry_out(&doing, self.limits.write, &Batch::of([vec![request]])) {
+        let keep = Request::milestone(&kept).only_if(otherwise);
+        let kill = Request::from(KillServer::new().build()).only_if(condition);
+        let was_told = match self.carry_out(&doing, self.limits.write, &Batch::of([vec![keep, kill]])) {
             Ok(said) if contains_line(&said.stdout, &kept) => return Ok(false),
             // A server that ends does not say so: its process does.
             Ok(_) | Err(NoAnswer::Incomplete { .. }) => true,

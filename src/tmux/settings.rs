@@ -50,19 +50,21 @@ pub(super) fn conf(home: &Path, (width, height): (u16, u16)) -> Result<Vec<u8>, 
     let size = format!("{width}x{height}");
     let mut conf = Vec::new();
     for (scope, option, value) in SETTINGS {
-        conf.extend(set(scope, option, value).line()?);
+        conf.extend(set(scope, option, value).source()?);
     }
-    conf.extend(set(Scope::Session, "default-size", &size).line()?);
+    conf.extend(set(Scope::Session, "default-size", &size).source()?);
     // 3.2a sizes a new window by the client that asks, terminal or not; 3.3a dies of `manual` when it makes one.
     conf.extend(b"%if \"#{==:#{version},3.2a}\"\n");
-    conf.extend(set(Scope::Window, "window-size", "manual").line()?);
+    conf.extend(set(Scope::Window, "window-size", "manual").source()?);
     conf.extend(b"%endif\n");
     for (hook, command) in size_hooks(width, height) {
-        conf.extend(Request::from(SetHook::new().global().hook_name(hook).command(command).build()).line()?);
+        conf.extend(
+            Request::from(SetHook::new().global().hook_name(hook).command(command).build()).source()?,
+        );
     }
     // Last: who finds it knows that all the others are set.
     let home_option = Request::from(SetOption::new().server().option(HOME_OPTION).build());
-    conf.extend(home_option.arguments([OsString::from(home)]).line()?);
+    conf.extend(home_option.arguments([OsString::from(home)]).source()?);
     Ok(conf)
 }
 

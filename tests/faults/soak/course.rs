@@ -12,6 +12,7 @@ use super::bystanders::Bystanders;
 use super::census;
 use super::dice::Dice;
 use super::fault::{Fault, Scope};
+use super::home;
 use super::mail::{Letter, Mail, Told};
 use super::measure::Measure;
 use super::round::{Manner, Round, Wish};
@@ -171,6 +172,10 @@ impl Course {
             }
             Fault::Nothing | Fault::Paused { .. } | Fault::SecondRestart { .. } if code == 0 => {}
             _ => drop(self.must(&["up"], 0)),
+        }
+        // What was claimed by one that failed before its tear-down is for the agent0 that comes next: here it comes.
+        if !home::claims(&self.world.home).is_empty() {
+            self.must(&["restart", "agent0"], 0);
         }
         for Letter { text, source, .. } in self.mail.left_lying() {
             let delivered = self.must(&["handoff", "deliver", source.to_str().unwrap()], 0);

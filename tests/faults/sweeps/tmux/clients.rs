@@ -157,6 +157,8 @@ fn recovered(world: &World, verb: &[&str], code: Option<i32>, what: &str, said: 
         found.push((Harm::Other, format!("{what}: then up: {} {}", again.code, again.stderr)));
     }
     found.extend(missing(world, Harm::Lost, &format!("{what}: then up")));
+    // One that failed in its preflight keeps what it claimed for the agent0 that comes next.
+    found.extend(recovery::next_agent0(world, what));
     if verb.contains(&"--handoff") {
         found.extend(recovery::hand_over(world, &world.work.join("note.md"), TEXT, what));
     }

@@ -163,6 +163,10 @@ pub const DOWN: Verb = Verb {
 fn restarted(world: &World, ran: &Ran, what: &str) -> Vec<Finding> {
     let mut found = Vec::new();
     let record = newest_record(world);
+    if ran.code == 75 {
+        let nobody = format!("{what}: nobody else restarts, and it says: {}", ran.stderr.trim());
+        found.push((Harm::Other, nobody));
+    }
     if ran.code == 0 {
         let is_complete = record.as_ref().is_some_and(|record| {
             record["phase"] == "complete"
