@@ -34,6 +34,8 @@ pub enum Step {
     Succession,
     /// Noting signals instead of ending by them.
     Signals,
+    /// Asking whose a file, a directory, a socket or a process is, and following no link of another's.
+    Ownership,
 }
 
 impl Step {
@@ -52,6 +54,7 @@ impl Step {
             Self::Belief => "belief",
             Self::Succession => "succession",
             Self::Signals => "signals",
+            Self::Ownership => "ownership",
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod handoff;
 pub mod id;
 pub mod lock;
 pub mod name;
+pub mod owner;
 pub mod paths;
 pub mod persist;
 pub mod process;

@@ -3,18 +3,20 @@
 //! The file is never unlinked. Who loses writes nothing. The lock can be given to a supervisor without a gap: it
 //! travels as the child's standard input, because an flock belongs to the open file, not to the process.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 use crate::clock;
 use crate::failpoint::{self, Step};
+use crate::owner::{self, NotOurs};
 use crate::persist;
 use crate::process::{self, ProcessId};
 
@@ -29,6 +31,13 @@ pub struct LockError {
     /// What the system said.
     #[source]
     pub source: io::Error,
+}
+
+impl LockError {
+    /// Whether the file is none of ours, and so no lock.
+    pub fn not_ours(&self) -> Option<NotOurs> {
+        NotOurs::behind(&self.source)
+    }
 }
 
 /// Who holds the lock, as the holder wrote it. Only a hint for messages: the flock itself decides.
@@ -104,10 +113,11 @@ pub enum Asked {
 /// Asks once, without waiting.
 ///
 /// # Errors
-/// The lock file cannot be opened, or is a link, or flock failed other than by being held.
+/// The lock file cannot be opened, or flock failed other than by being held; or it is a link, a FIFO, another user's or has
+/// a second name: whoever planted that could hold the lock for ever, or have something else written to.
 pub fn ask(path: &Path) -> Result<Asked, LockError> {
     let failed = |doing| move |source| LockError { doing, path: path.to_owned(), source };
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::CLOEXEC;
+    let flags = owner::no_follow() | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -117,12 +127,22 @@ pub fn ask(path: &Path) -> Result<Asked, LockError> {
         .custom_flags(flags.bits().cast_signed())
         .open(path)
         .map_err(failed("opening"))?;
+    make_own(&file).map_err(failed("using"))?;
     if failpoint::leaves_out(Step::Lock) {
         return Ok(Asked::Held(Lock { file, path: path.to_owned() }));
     }
     match persist::try_lock(&file).map_err(failed("taking"))? {
         true => Ok(Asked::Held(Lock { file, path: path.to_owned() })),
         false => Ok(Asked::Busy(read_holder(&mut file))),
+    }
+}
+
+/// Proves that the file is ours, and sees to it that nobody else can hold it from now on.
+fn make_own(file: &File) -> io::Result<()> {
+    owner::opened(file)?;
+    match file.metadata()?.mode() & 0o077 {
+        0 => Ok(()),
+        _ => file.set_permissions(Permissions::from_mode(0o600)),
     }
 }
 
@@ -157,12 +177,9 @@ impl Lock {
         let failed = |source| LockError { doing: "taking over", path: path.to_owned(), source };
         let stdin = io::stdin();
         let file = stdin.as_fd().try_clone_to_owned().map(File::from).map_err(failed)?;
-        let same = |a: &std::fs::Metadata, b: &std::fs::Metadata| {
-            use std::os::unix::fs::MetadataExt;
-            a.dev() == b.dev() && a.ino() == b.ino()
-        };
+        let same = |a: &std::fs::Metadata, b: &std::fs::Metadata| a.dev() == b.dev() && a.ino() == b.ino();
         let here = file.metadata().map_err(failed)?;
-        let named = std::fs::metadata(path).map_err(failed)?;
+        let named = std::fs::symlink_metadata(path).map_err(failed)?;
         if !same(&here, &named) {
             return Err(failed(io::Error::new(
                 io::ErrorKind::InvalidInput,

@@ -1,17 +1,19 @@
 //! Where everything lies below the home, and whose the home is.
 //!
-//! A home that is not empty and has no `home.json` belongs to somebody else and is never written to. Paths are made
-//! here and nowhere else.
+//! A home that is not empty and has no `home.json` belongs to somebody else and is never written to. So does one of which
+//! any directory, or a file that is written to, is another user's or a link of theirs, or is open to others: each is looked
+//! at whenever a home is opened, before anything in it is read. Paths are made here and nowhere else.
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::Generation;
 use crate::name::AgentName;
+use crate::owner::{self, NotOurs};
 use crate::persist::{self, PersistError, StateFile};
 
 /// A home cannot be used.
@@ -38,13 +40,14 @@ pub enum HomeError {
         /// The directory.
         path: PathBuf,
     },
-    /// It belongs to another user.
-    #[error("{} belongs to uid {owner}", path.display())]
-    ForeignOwner {
-        /// The directory.
+    /// The home, or something in it, is not ours alone.
+    #[error("{} cannot be used", path.display())]
+    NotOurs {
+        /// What was looked at.
         path: PathBuf,
-        /// Its owner.
-        owner: u32,
+        /// Whose it is, or who else may write to it.
+        #[source]
+        why: NotOurs,
     },
     /// It is a file, a link or the like.
     #[error("{} is not a directory", path.display())]
@@ -94,6 +97,8 @@ impl StateFile for HomeFile {}
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home {
     root: PathBuf,
+    /// What a named constellation lies in: the home without a name, and its `c`.
+    above: Vec<PathBuf>,
 }
 
 /// The directories of a home, all made by [`Home::create`].
@@ -112,6 +117,18 @@ const DIRECTORIES: [&str; 14] = [
     "log/screens",
     "run",
     "run/wake",
+];
+
+/// Files of a home that are written to where they lie.
+const WRITTEN: [&str; 2] = ["state/restart.lock", "log/events.jsonl"];
+
+/// Files of a home that are replaced as a whole.
+const REPLACED: [&str; 5] = [
+    "home.json",
+    "state/owner-epochs.json",
+    "state/desired.json",
+    "state/agents.json",
+    "state/environment.json",
 ];
 
 impl Home {
@@ -134,8 +151,11 @@ impl Home {
             return Err(HomeError::Relative { path: root });
         }
         match constellation {
-            None => Ok(Self { root }),
-            Some(name) if is_plain(name) => Ok(Self { root: root.join("c").join(name) }),
+            None => Ok(Self { root, above: Vec::new() }),
+            Some(name) if is_plain(name) => {
+                let all = root.join("c");
+                Ok(Self { root: all.join(name), above: vec![root, all] })
+            }
             Some(name) => Err(HomeError::InvalidConstellation { name: name.to_owned() }),
         }
     }
@@ -158,7 +178,12 @@ impl Home {
 
     /// [`Home::open`], making the home where there is none.
     pub fn create(&self) -> Result<(), HomeError> {
-        let found = self.look()?;
+        let mut found = self.look()?;
+        if matches!(found, Found::Nothing) {
+            persist::make_private_dir(&self.root)?;
+            // Until then others may have put something into it.
+            found = self.look()?;
+        }
         for directory in DIRECTORIES {
             persist::make_dir(&self.root.join(directory))?;
         }
@@ -171,20 +196,19 @@ impl Home {
 
     fn look(&self) -> Result<Found, HomeError> {
         let path = self.root.clone();
-        let metadata = match fs::metadata(&path) {
-            Ok(metadata) => metadata,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
-            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
-                return Err(HomeError::NotADirectory { path });
+        for directory in &self.above {
+            self.checked(directory, owner::directory)?;
+        }
+        match self.checked(&path, owner::directory) {
+            Ok(true) => {}
+            Ok(false) => return Ok(Found::Nothing),
+            // Nobody has put anything into it yet, and it will be ours alone before anything is.
+            Err(HomeError::NotOurs { why: NotOurs::Open { .. }, .. }) if self.is_empty()? => {
+                return Ok(Found::Nothing);
             }
-            Err(source) => return Err(HomeError::Inaccessible { path, source }),
-        };
-        if !metadata.is_dir() {
-            return Err(HomeError::NotADirectory { path });
+            Err(error) => return Err(error),
         }
-        if metadata.uid() != rustix::process::geteuid().as_raw() {
-            return Err(HomeError::ForeignOwner { path, owner: metadata.uid() });
-        }
+        self.look_below()?;
         match persist::read(&path.join("home.json"), 4096) {
             Ok(Some(bytes)) => match persist::parse::<HomeFile>(&bytes) {
                 Ok(_) => Ok(Found::Ours),
@@ -194,6 +218,54 @@ impl Home {
             Ok(None) => Err(HomeError::Foreign { path }),
             Err(error) => Err(HomeError::Unreadable { path, why: error.source.to_string() }),
         }
+    }
+
+    /// Whether something is there; an error if it is not ours.
+    fn checked(&self, path: &Path, ask: fn(&Path) -> io::Result<bool>) -> Result<bool, HomeError> {
+        ask(path).map_err(|source| match NotOurs::behind(&source) {
+            Some(NotOurs::Kind { .. }) if path == self.root => {
+                HomeError::NotADirectory { path: path.to_owned() }
+            }
+            Some(why) => HomeError::NotOurs { path: path.to_owned(), why },
+            None if source.kind() == io::ErrorKind::NotADirectory => {
+                HomeError::NotADirectory { path: path.to_owned() }
+            }
+            None => HomeError::Inaccessible { path: path.to_owned(), source },
+        })
+    }
+
+    /// Everything in it that netsky makes, lists or writes to is ours.
+    fn look_below(&self) -> Result<(), HomeError> {
+        for directory in DIRECTORIES {
+            self.checked(&self.root.join(directory), owner::directory)?;
+        }
+        for agent in self.agents_below(&self.inboxes())? {
+            for directory in [agent.clone(), agent.join("cur"), agent.join("done")] {
+                self.checked(&directory, owner::directory)?;
+            }
+        }
+        for agent in self.agents_below(&self.screens_root())? {
+            self.checked(&agent, owner::directory)?;
+        }
+        for file in WRITTEN {
+            self.checked(&self.root.join(file), owner::file)?;
+        }
+        for file in REPLACED {
+            self.checked(&self.root.join(file), owner::replaced_file)?;
+        }
+        Ok(())
+    }
+
+    /// What lies there by the name of an agent; anything else is nothing of ours and is left alone.
+    fn agents_below(&self, dir: &Path) -> Result<Vec<PathBuf>, HomeError> {
+        let inaccessible = |source| HomeError::Inaccessible { path: dir.to_owned(), source };
+        let (names, _) = persist::list(dir).map_err(|error| inaccessible(error.source))?;
+        Ok(names.iter().filter(|name| name.parse::<AgentName>().is_ok()).map(|name| dir.join(name)).collect())
+    }
+
+    fn is_empty(&self) -> Result<bool, HomeError> {
+        let inaccessible = |source| HomeError::Inaccessible { path: self.root.clone(), source };
+        Ok(fs::read_dir(&self.root).map_err(inaccessible)?.next().is_none())
     }
 
     /// Whether all that lies in it is what [`Home::create`] makes before `home.json` (or named constellations).
@@ -334,6 +406,10 @@ fn is_plain(name: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn at(path: &Path) -> Home {
+        Home::locate(Some(path), None, None).unwrap()
+    }
+
     #[test]
     fn a_home_is_found_by_variable_then_by_user() {
         let check = |netsky: Option<&str>, user: Option<&str>, name: Option<&str>| {
@@ -352,7 +428,7 @@ mod tests {
     fn somebody_elses_directory_is_refused_and_untouched() {
         let dir = tempfile::tempdir().unwrap();
         persist::append_line(&dir.path().join("thesis.tex"), "x").unwrap();
-        let home = Home { root: dir.path().to_owned() };
+        let home = at(dir.path());
         assert!(matches!(home.create(), Err(HomeError::Foreign { .. })));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
@@ -360,11 +436,50 @@ mod tests {
     #[test]
     fn a_home_that_was_half_made_is_made_again() {
         let dir = tempfile::tempdir().unwrap();
-        let home = Home { root: dir.path().join("h") };
+        let home = at(&dir.path().join("h"));
         assert!(matches!(home.open(), Err(HomeError::Missing { .. })));
         persist::make_dir(&home.root.join("state/beacons")).unwrap();
         home.create().unwrap();
         home.open().unwrap();
         assert_eq!(fs::metadata(home.beacons()).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn an_empty_directory_that_others_may_write_to_becomes_ours_alone_and_one_in_use_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = at(dir.path());
+        let mode = |mode| fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).unwrap();
+        mode(0o777);
+        home.create().unwrap();
+        assert_eq!(fs::metadata(dir.path()).unwrap().permissions().mode() & 0o777, 0o700);
+        mode(0o720);
+        let refused = home.create().unwrap_err();
+        assert!(
+            matches!(&refused, HomeError::NotOurs { why: NotOurs::Open { mode: 0o720 }, .. }),
+            "{refused:?}"
+        );
+    }
+
+    #[test]
+    fn what_lies_in_a_home_is_looked_at_before_it_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = at(&dir.path().join("h"));
+        home.create().unwrap();
+        let elsewhere = dir.path().join("elsewhere");
+        persist::append_line(&elsewhere, "mine").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, home.restart_lock()).unwrap();
+        let refused = home.open().unwrap_err();
+        assert!(
+            matches!(&refused, HomeError::NotOurs { path, why: NotOurs::Kind { .. } } if *path == home.restart_lock()),
+            "{refused:?}"
+        );
+        persist::remove(&home.restart_lock()).unwrap();
+        // A link of one's own may lead to another disk.
+        let moved = dir.path().join("moved");
+        persist::rename(&home.inboxes(), &moved).unwrap();
+        std::os::unix::fs::symlink(&moved, home.inboxes()).unwrap();
+        home.open().unwrap();
+        fs::set_permissions(&moved, fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(matches!(home.open(), Err(HomeError::NotOurs { why: NotOurs::Open { .. }, .. })));
     }
 }

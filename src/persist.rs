@@ -11,7 +11,7 @@ mod volatile;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 
 use crate::failpoint::{self, Step};
 use crate::id::RestartId;
+use crate::owner;
 
 pub use debris::{is_debris, momentary_name, sweep_debris, sweep_debris_below};
 pub use log::{append_line, turn_over};
@@ -60,23 +61,46 @@ pub enum Published {
 }
 
 /// Makes `dir` and what is missing above it, mode 0700, and syncs the parent of each one made.
+///
+/// # Errors
+/// What the system said, or what is there is another user's ([`owner::NotOurs`]).
 pub fn make_dir(dir: &Path) -> Result<()> {
-    if dir.is_dir() {
+    if owner::place(dir).map_err(failed("using the directory", dir))? {
         return Ok(());
     }
-    if let Some(parent) = dir.parent() {
+    if let Some(parent) = dir.parent().filter(|parent| !parent.is_dir()) {
         make_dir(parent)?;
     }
     failpoint::reach("persist.mkdir");
     match fs::DirBuilder::new().mode(0o700).create(dir) {
         Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => return Ok(()),
+        // Whoever made it meanwhile may be anybody.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {
+            return owner::place(dir).map(drop).map_err(failed("using the directory", dir));
+        }
         Err(error) => return Err(failed("making the directory", dir)(error)),
     }
     match dir.parent() {
         Some(parent) => sync_dir(parent),
         None => Ok(()),
     }
+}
+
+/// [`make_dir`] where what is there, if it is ours, becomes ours alone: mode 0700. A link stays as its owner made it.
+pub fn make_private_dir(dir: &Path) -> Result<()> {
+    make_dir(dir)?;
+    let is_link = fs::symlink_metadata(dir).map_err(failed("looking at", dir))?.is_symlink();
+    if is_link {
+        return Ok(());
+    }
+    let flags = owner::no_follow() | rustix::fs::OFlags::DIRECTORY;
+    let opened = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(dir);
+    let opened = opened.map_err(failed("opening the directory", dir))?;
+    let metadata = opened.metadata().map_err(failed("looking at", dir))?;
+    if metadata.mode() & 0o777 == 0o700 || !owner::is_ours(metadata.uid()) {
+        return Ok(());
+    }
+    opened.set_permissions(fs::Permissions::from_mode(0o700)).map_err(failed("setting the mode of", dir))
 }
 
 /// Replaces `path` with `bytes`, atomically and durably.
@@ -187,13 +211,13 @@ pub fn wait_for_lock(file: &File) -> io::Result<()> {
     }
 }
 
-/// Opens a regular file of this user without following links and without waiting for a FIFO's writer.
+/// Opens a regular file without following links and without waiting for a FIFO's writer; whose it is, is for the caller.
 ///
 /// # Errors
 /// `InvalidInput` for anything that is no regular file; what the system said otherwise (`ELOOP` for a link).
 pub fn open_regular(path: &Path) -> Result<File> {
     use rustix::fs::OFlags;
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY).bits();
+    let flags = (owner::no_follow() | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY).bits();
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(flags.cast_signed())
@@ -215,9 +239,8 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
         Err(error) => return Err(error),
     };
     let owner = file.metadata().map_err(failed("looking at", path))?.uid();
-    if owner != rustix::process::geteuid().as_raw() {
-        let error = io::Error::new(io::ErrorKind::PermissionDenied, format!("it belongs to uid {owner}"));
-        return Err(failed("reading", path)(error));
+    if !owner::is_ours(owner) {
+        return Err(failed("reading", path)(owner::NotOurs::Owner { owner }.into()));
     }
     let mut bytes = Vec::new();
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed("reading", path))?;

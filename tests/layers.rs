@@ -20,6 +20,7 @@ const LAYERS: [&[&str]; 6] = [
         "id",
         "lock",
         "name",
+        "owner",
         "paths",
         "persist",
         "process",

@@ -7,12 +7,14 @@
 use std::fs;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
 use crate::failpoint;
 use crate::id::RestartId;
 use crate::name::AgentName;
+use crate::owner;
 use crate::paths::Home;
 
 /// A socket that is woken at each beacon; its name goes when it is dropped.
@@ -72,7 +74,7 @@ pub fn wake(home: &Home, agent: AgentName) -> usize {
         return 0;
     }
     let mut woken = 0;
-    for entry in entries.flatten() {
+    for entry in entries.flatten().filter(is_own_socket) {
         let path = entry.path();
         let name = agent.to_string();
         failpoint::reach("wake.send");
@@ -100,9 +102,15 @@ pub fn sweep(home: &Home) -> usize {
     let Ok(entries) = fs::read_dir(home.wake()) else { return 0 };
     let is_ours = |entry: &fs::DirEntry| {
         entry.file_name().to_str().is_some_and(|name| name.parse::<RestartId>().is_ok())
+            && is_own_socket(entry)
     };
     let deserted = entries.flatten().filter(is_ours).filter(|entry| is_deserted(home, entry));
     deserted.filter(|entry| fs::remove_file(entry.path()).is_ok()).count()
+}
+
+/// Neither a link nor what another user put there.
+fn is_own_socket(entry: &fs::DirEntry) -> bool {
+    entry.metadata().is_ok_and(|metadata| metadata.file_type().is_socket() && owner::is_ours(metadata.uid()))
 }
 
 fn is_deserted(home: &Home, entry: &fs::DirEntry) -> bool {

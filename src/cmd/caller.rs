@@ -4,7 +4,9 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use crate::agent::attach::shell_word;
 use crate::name::{Actor, AgentName};
+use crate::owner::NotOurs;
 use crate::paths::{Home, HomeError};
 use crate::state::environment::{Environment, OwnerSurroundings, inheritable};
 
@@ -132,11 +134,15 @@ impl Caller {
 }
 
 pub(super) fn home_error(error: HomeError) -> CommandError {
+    if let HomeError::NotOurs { path, why } = &error {
+        let hint = remedy(path, *why);
+        return CommandError::new(Exit::Configuration, "opening the home").because(error).hint(hint);
+    }
     let hint = match &error {
         HomeError::Nowhere => "export NETSKY_HOME=/a/directory/of/your/own",
         HomeError::Relative { .. } => "export NETSKY_HOME=\"$PWD/netsky-home\"",
         HomeError::InvalidConstellation { .. } => "netsky -C work up",
-        HomeError::Foreign { .. } | HomeError::NotADirectory { .. } | HomeError::ForeignOwner { .. } => {
+        HomeError::Foreign { .. } | HomeError::NotADirectory { .. } | HomeError::NotOurs { .. } => {
             "NETSKY_HOME=\"$HOME/.netsky-home\" netsky up   # a directory that does not exist yet, or is empty"
         }
         HomeError::Missing { .. } => "netsky up --agent demo",
@@ -146,4 +152,16 @@ pub(super) fn home_error(error: HomeError) -> CommandError {
         }
     };
     CommandError::new(Exit::Configuration, "opening the home").because(error).hint(hint)
+}
+
+/// What to type about something that is not ours alone.
+pub(super) fn remedy(path: &Path, why: NotOurs) -> String {
+    let shown = shell_word(&path.display().to_string());
+    match why {
+        NotOurs::Owner { .. } | NotOurs::Link { .. } | NotOurs::Kind { .. } => {
+            format!("ls -ld {shown}   # look whose it is; netsky goes on once it is moved away")
+        }
+        NotOurs::Open { .. } => format!("chmod go-w {shown}   # after a look at what others put there"),
+        NotOurs::Shared { .. } => format!("cp -p {shown} {shown}.own && mv {shown}.own {shown}"),
+    }
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use crate::clock::{self, Deadline};
 use crate::config::{Config, ConfigErrors, Flags, Inputs, Loaded, Problem};
 use crate::id::{Generation, RestartId};
-use crate::lock::{self, Asked, Holder, Lock};
+use crate::lock::{self, Asked, Holder, Lock, LockError};
+use crate::owner::NotOurs;
 use crate::paths::Home;
 use crate::persist::{self, MovedAside};
 use crate::process::{self, ProcessId};
@@ -16,6 +17,7 @@ use crate::state::spawned::Spawned;
 use crate::status::{Phase, Record, RecordName, Store};
 use crate::text;
 
+use super::caller::remedy;
 use super::{Caller, CommandError, Exit, output};
 
 /// A home and its settings.
@@ -85,7 +87,7 @@ fn configuration_error(errors: &ConfigErrors) -> CommandError {
     match errors.problems.as_slice() {
         [only] => {
             let error = error.because(words(only));
-            match only.hint() {
+            match hint_about(only) {
                 Some(hint) => error.hint(hint),
                 None => error,
             }
@@ -96,9 +98,16 @@ fn configuration_error(errors: &ConfigErrors) -> CommandError {
 
 /// A problem on one line, with what would be right.
 fn problem_line(problem: &Problem) -> String {
-    match problem.hint() {
+    match hint_about(problem) {
         Some(hint) => format!("{} ({hint})", words(problem)),
         None => words(problem),
+    }
+}
+
+fn hint_about(problem: &Problem) -> Option<String> {
+    match problem {
+        Problem::Unreadable { path, source } => Some(remedy(path, NotOurs::behind(source)?)),
+        _ => problem.hint(),
     }
 }
 
@@ -164,10 +173,21 @@ fn ask_for_lock(home: &Home, verb: &str, wait: Option<Duration>) -> Result<Lock,
                 let deadline = if is_brief && courtesy.at() > patience.at() { courtesy } else { patience };
                 deadline.is_past().then(|| Err(in_flight(home, verb, wait, last.as_ref())))
             }
-            Err(error) => Some(Err(CommandError::failed(format!("starting {verb}")).because(error))),
+            Err(error) => Some(Err(no_lock(verb, error))),
         }
     });
     asked.unwrap_or_else(|| Err(in_flight(home, verb, wait, last.as_ref())))
+}
+
+fn no_lock(verb: &str, error: LockError) -> CommandError {
+    let doing = format!("starting {verb}");
+    match error.not_ours() {
+        Some(why) => {
+            let hint = remedy(&error.path, why);
+            CommandError::new(Exit::Configuration, doing).because(error).hint(hint)
+        }
+        None => CommandError::failed(doing).because(error),
+    }
 }
 
 /// Whether the holder is about to let go: it holds the lock only for a moment, or its restart has ended.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::resolve::{Variables, resolve};
 use super::{Config, ConfigErrors, Problem, Source, document, value};
+use crate::owner;
 use crate::persist::{self, PersistError};
 
 /// A configuration is written by hand; one that is larger is something else.
@@ -149,7 +150,8 @@ fn variable(inputs: &Inputs<'_>, name: &'static str, problems: &mut Vec<Problem>
     None
 }
 
-/// The text of a regular file; `None` where there is none. Links are followed: configuration often lives elsewhere.
+/// The text of a regular file; `None` where there is none. Links of ours are followed: configuration often lives elsewhere.
+/// It says what is run, so that it has to be ours or the administrator's alone.
 fn read_file(path: &Path) -> io::Result<Option<String>> {
     match fs::metadata(path) {
         Ok(metadata) if !metadata.is_file() => {
@@ -162,7 +164,10 @@ fn read_file(path: &Path) -> io::Result<Option<String>> {
         Err(error) => return Err(error),
     }
     let mut bytes = Vec::new();
-    File::open(path)?.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
+    owner::setting(path)?;
+    let file = File::open(path)?;
+    owner::opened_setting(&file)?;
+    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST_FILE {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
     }

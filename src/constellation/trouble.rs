@@ -143,7 +143,9 @@ impl From<&NoAnswer> for Exit {
             | NoAnswer::Program { .. }
             | NoAnswer::TooOld { .. }
             | NoAnswer::StillRunning { .. } => Self::Unavailable,
-            NoAnswer::ForeignServer { .. } | NoAnswer::OtherServer { .. } => Self::Configuration,
+            NoAnswer::ForeignServer { .. }
+            | NoAnswer::ForeignSocket { .. }
+            | NoAnswer::OtherServer { .. } => Self::Configuration,
             NoAnswer::Refused { refusal, .. } => match refusal.kind {
                 RefusalKind::SocketPathTooLong | RefusalKind::AccessDenied => Self::Configuration,
                 RefusalKind::NoServer | RefusalKind::ServerExited | RefusalKind::VersionMismatch => {
@@ -166,7 +168,7 @@ fn tmux_hint(error: &NoAnswer) -> Option<&'static str> {
             Some(INSTALL_TMUX)
         }
         NoAnswer::OtherServer { .. } => Some("netsky status   # it tells what to do about the other server"),
-        NoAnswer::ForeignServer { .. } => {
+        NoAnswer::ForeignServer { .. } | NoAnswer::ForeignSocket { .. } => {
             Some("give this constellation a server of its own: in config.toml, [tmux] without socket")
         }
         NoAnswer::Refused { refusal, .. } if refusal.kind == RefusalKind::SocketPathTooLong => {

@@ -10,6 +10,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::{HandoffError, LARGEST_TEXT, Result};
+use crate::owner;
 use crate::persist;
 use crate::process::Standard;
 
@@ -129,7 +130,7 @@ fn check_kind(path: &Path, metadata: &Metadata) -> Result<()> {
     if let Some(kind) = irregular(metadata.file_type()) {
         return Err(HandoffError::SourceNotRegular { path: path(), kind });
     }
-    if metadata.uid() != rustix::process::geteuid().as_raw() {
+    if !owner::is_ours(metadata.uid()) {
         return Err(HandoffError::SourceNotOurs { path: path(), owner: metadata.uid() });
     }
     Ok(())

@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::failpoint;
+use crate::owner;
 
 use super::{Result, failed, rename};
 
@@ -16,16 +17,17 @@ const TURNED_OVER_AT: u64 = 8 << 20;
 /// Appends one line to a log. A log is not synced; a torn last line is the reader's to skip.
 ///
 /// # Errors
-/// What the system said; a FIFO in its place is not waited for.
+/// What the system said; what is no file of ours alone (a link, a FIFO, another user's) is not written to.
 pub fn append_line(path: &Path, line: &str) -> Result<()> {
     failpoint::reach("persist.append");
     let mut file = OpenOptions::new()
         .append(true)
         .create(true)
         .mode(0o600)
-        .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed())
+        .custom_flags((owner::no_follow() | rustix::fs::OFlags::NONBLOCK).bits().cast_signed())
         .open(path)
         .map_err(failed("opening", path))?;
+    owner::opened(&file).map_err(failed("appending to", path))?;
     file.write_all(format!("{line}\n").as_bytes()).map_err(failed("appending to", path))
 }
 

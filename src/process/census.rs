@@ -93,7 +93,9 @@ pub fn has_open(pid: i32, path: &Path) -> bool {
     system::has_open(pid, path)
 }
 
-/// All processes of this user that carry marks.
+/// All processes of this user that carry marks. Those of another user are nobody's agents, whatever they carry: a stranger
+/// could hold up every restart with them. (Only root could look into them at all, and only root's agents could have started
+/// them: a stated limit.)
 ///
 /// # Errors
 /// The table, or a process that may be one, could not be looked at.
@@ -110,6 +112,7 @@ struct Row {
 #[cfg(target_os = "linux")]
 mod system {
     use super::{Marked, Path, ProcessId, Row, mark_in};
+    use crate::owner;
     use std::fs;
     use std::io;
     use std::os::unix::fs::MetadataExt;
@@ -176,15 +179,24 @@ mod system {
             let Some(mark) = told(pid, "environ")?.and_then(|environment| mark_in(&environment)) else {
                 continue;
             };
-            marked.extend(ProcessId::look(pid)?.map(|process| Marked { process, mark }));
+            if told(pid, "status")?.and_then(|status| real_user(&status)).is_some_and(owner::is_ours) {
+                marked.extend(ProcessId::look(pid)?.map(|process| Marked { process, mark }));
+            }
         }
         Ok(marked)
+    }
+
+    /// proc_pid_status(5): whoever started it, also where it is a program that runs as its file's owner.
+    fn real_user(status: &[u8]) -> Option<u32> {
+        let status = String::from_utf8_lossy(status);
+        status.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_whitespace().next()?.parse().ok()
     }
 }
 
 #[cfg(not(target_os = "linux"))]
 mod system {
     use super::{Marked, Path, ProcessId, Row, mark_in};
+    use crate::owner;
     use crate::process::{Job, Outcome};
     use std::io;
     use std::time::Duration;
@@ -214,11 +226,17 @@ mod system {
 
     pub(super) fn marked() -> io::Result<Vec<Marked>> {
         let mut marked = Vec::new();
-        for line in ps(&["-axEww", "-o", "pid=,command="])?.lines() {
-            let Some((pid, command)) = line.trim_start().split_once(' ') else { continue };
-            let (Ok(pid), Some(mark)) = (pid.parse(), mark_in(command.replace(' ', "\0").as_bytes())) else {
+        for line in ps(&["-axEww", "-o", "pid=,ruid=,command="])?.lines() {
+            let Some((pid, rest)) = line.trim_start().split_once(' ') else { continue };
+            let Some((user, command)) = rest.trim_start().split_once(' ') else { continue };
+            let (Ok(pid), Ok(user), Some(mark)) =
+                (pid.parse(), user.parse(), mark_in(command.replace(' ', "\0").as_bytes()))
+            else {
                 continue;
             };
+            if !owner::is_ours(user) {
+                continue;
+            }
             marked.extend(ProcessId::look(pid)?.map(|process| Marked { process, mark }));
         }
         Ok(marked)

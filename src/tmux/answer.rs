@@ -90,6 +90,17 @@ pub enum NoAnswer {
         /// The home it carries; `None`: none.
         owner: Option<PathBuf>,
     },
+    /// Where the server should be is something of another user's; it was not spoken to.
+    #[error("{doing}: the tmux socket {} cannot be used", path.display())]
+    ForeignSocket {
+        /// What was being done.
+        doing: String,
+        /// The socket.
+        path: PathBuf,
+        /// Whose it is.
+        #[source]
+        source: io::Error,
+    },
     /// Another server answers than the one that was looked at; nothing was done in it.
     #[error(
         "{doing}: another tmux server (process {other}) has taken the place of the one that is meant (process {own})"

@@ -13,6 +13,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::id::RestartId;
+use crate::owner::{self, NotOurs};
 use crate::process::{Job, Outcome};
 
 use super::answer::{self, Answer, NoAnswer, Said};
@@ -262,11 +263,18 @@ impl Tmux {
         answer
     }
 
-    /// Whether anything may still be sent.
+    /// Whether anything may still be sent, and to a socket of ours. (Those with a name are looked at by tmux itself.)
     pub(super) fn open(&self, doing: &str) -> Answer<()> {
-        match self.late() {
-            None => Ok(()),
-            Some(limit) => Err(NoAnswer::Unknown { doing: doing.to_owned(), limit }),
+        if let Some(limit) = self.late() {
+            return Err(NoAnswer::Unknown { doing: doing.to_owned(), limit });
+        }
+        let Socket::Path(path) = &self.socket else { return Ok(()) };
+        match owner::socket(path) {
+            Err(source) if NotOurs::behind(&source).is_some() => {
+                Err(NoAnswer::ForeignSocket { doing: doing.to_owned(), path: path.clone(), source })
+            }
+            // What cannot be looked at, tmux cannot connect to either, and says why.
+            Ok(_) | Err(_) => Ok(()),
         }
     }
 

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use crate::agent::hook::spoken_name;
 use crate::clock;
-use crate::persist::{self, Published};
+use crate::owner;
+use crate::persist::{self, PersistError, Published};
 
 use super::super::{Caller, CommandError, output};
 
@@ -54,6 +55,12 @@ impl Command {
             CommandError::failed(format!("making {shown}")).because(error).hint("netsky init --no-commands")
         };
         let dir = persist::parent_of(&self.path);
+        for place in [persist::parent_of(dir), dir] {
+            let unusable = |source| {
+                failed(PersistError { doing: "using the directory", path: place.to_owned(), source })
+            };
+            owner::place(place).map_err(unusable)?;
+        }
         // No other command will ever look here for what a killed one left.
         persist::sweep_debris(dir, clock::utc_now()).map_err(failed)?;
         if std::fs::symlink_metadata(&self.path).is_err() {
