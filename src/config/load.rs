@@ -153,6 +153,7 @@ fn variable(inputs: &Inputs<'_>, name: &'static str, problems: &mut Vec<Problem>
 /// The text of a regular file; `None` where there is none. Links of ours are followed: configuration often lives elsewhere.
 /// It says what is run, so that it has to be ours or the administrator's alone.
 fn read_file(path: &Path) -> io::Result<Option<String>> {
+    owner::setting(path)?;
     match fs::metadata(path) {
         Ok(metadata) if !metadata.is_file() => {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
@@ -164,7 +165,6 @@ fn read_file(path: &Path) -> io::Result<Option<String>> {
         Err(error) => return Err(error),
     }
     let mut bytes = Vec::new();
-    owner::setting(path)?;
     let file = File::open(path)?;
     owner::opened_setting(&file)?;
     file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;

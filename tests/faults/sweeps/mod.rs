@@ -6,6 +6,7 @@ mod errors;
 mod failpoints;
 mod frozen;
 mod hooks;
+mod intruder;
 mod kill;
 mod kill_verbs;
 mod limits;
@@ -37,4 +38,5 @@ pub const ALL: &[Sweep] = &[
     panes::DIALOGS,
     hooks::HOOKS,
     soak::SOAK,
+    intruder::INTRUDER,
 ];

@@ -1,0 +1,227 @@
+//! What lies in a home is the intruder's, or leads to him or to what he chose: from when the home was open to him.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use super::ground::{Afoot, Ground, INTRUDER};
+use super::witness::Witness;
+use super::{Place, Row, row};
+use crate::support::world;
+use crate::sweep::{Finding, Harm};
+
+const DIRECTORIES: [&str; 17] = [
+    "state",
+    "state/beacons",
+    "state/restart-status",
+    "state/markers",
+    "state/prompts",
+    "handoff",
+    "handoff/draft",
+    "handoff/claims",
+    "handoff/archive",
+    "inbox",
+    "inbox/agent0",
+    "inbox/agent0/cur",
+    "log",
+    "log/screens",
+    "log/screens/agent0",
+    "run",
+    "run/wake",
+];
+
+/// Written to where they lie.
+const WRITTEN: [&str; 2] = ["state/restart.lock", "log/events.jsonl"];
+
+const REPLACED: [&str; 6] = [
+    "home.json",
+    "config.toml",
+    "state/agents.json",
+    "state/desired.json",
+    "state/owner-epochs.json",
+    "state/environment.json",
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Plant {
+    HisDirectory,
+    HisLinkToHisDirectory,
+    HisLinkToTheOwnersDirectory,
+    DirectoryOpenToOthers,
+    HisFile,
+    HisFileThatHeHoldsLocked,
+    HisLinkToTheOwnersFile,
+    HisFifo,
+    HardLinkToTheOwnersFile,
+}
+
+pub fn rows() -> Vec<Row> {
+    use Plant::{
+        DirectoryOpenToOthers, HardLinkToTheOwnersFile, HisDirectory, HisFifo, HisFile,
+        HisFileThatHeHoldsLocked, HisLinkToHisDirectory, HisLinkToTheOwnersDirectory, HisLinkToTheOwnersFile,
+    };
+    let directories: &[Plant] =
+        &[HisDirectory, HisLinkToHisDirectory, HisLinkToTheOwnersDirectory, DirectoryOpenToOthers];
+    let written: &[Plant] =
+        &[HisFile, HisFileThatHeHoldsLocked, HisLinkToTheOwnersFile, HisFifo, HardLinkToTheOwnersFile];
+    let replaced: &[Plant] = &[HisFile, HisLinkToTheOwnersFile, HisFifo];
+    let mut rows = Vec::new();
+    for (places, plants) in [(&WRITTEN[..], written), (&DIRECTORIES, directories), (&REPLACED, replaced)] {
+        for place in places {
+            for plant in plants {
+                let (place, plant) = (*place, *plant);
+                let name = format!("{plant:?} in place of {place}");
+                rows.push(row(name, Place::Running, move |ground| refused(ground, place, plant)));
+            }
+        }
+    }
+    rows.push(row("a lock file that others may hold", Place::Running, |ground| lock_open_to_others(ground)));
+    rows
+}
+
+const VERBS: &[&[&str]] =
+    &[&["send", "agent0", "x"], &["restart", "0"], &["status"], &["up", "0"], &["down"]];
+
+fn refused(ground: &Ground, place: &str, plant: Plant) -> Vec<Finding> {
+    let pid = ground.world.pane_pid("agent0");
+    let path = ground.world.home.join(place);
+    let aside = Aside::of(&path, ground);
+    let held = planted(ground, &path, plant);
+    let (witness, there) = (ground.witness(), Witness::of(&[&path]));
+    let mut found = ground.refuses(VERBS, 78, &path);
+    found.extend(witness.changes());
+    found.extend(there.changes());
+    drop(held);
+    drop(aside);
+    if found.is_empty() {
+        clear(&ground.lair);
+        found.extend(ground.up_works());
+        if ground.world.pane_pid("agent0") != pid {
+            found.push((Harm::Other, "agent0 is another one".to_owned()));
+        }
+    }
+    found
+}
+
+/// The thing itself, out of the way until this is dropped.
+struct Aside {
+    path: PathBuf,
+    kept: Option<PathBuf>,
+}
+
+impl Aside {
+    fn of(path: &Path, ground: &Ground) -> Self {
+        let parent = path.parent().unwrap();
+        if !parent.exists() {
+            fs::create_dir(parent).unwrap();
+            fs::set_permissions(parent, Permissions::from_mode(0o700)).unwrap();
+            ground.give(parent, ground.who.uid());
+        }
+        let kept = ground.root().join("aside");
+        let kept = path.symlink_metadata().is_ok().then(|| {
+            move_to(path, &kept);
+            kept
+        });
+        Self { path: path.to_owned(), kept }
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        remove(&self.path);
+        if let Some(kept) = &self.kept {
+            move_to(kept, &self.path);
+        }
+    }
+}
+
+fn move_to(from: &Path, to: &Path) {
+    fs::rename(from, to).unwrap();
+}
+
+fn remove(path: &Path) {
+    match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path).unwrap(),
+        Ok(_) => fs::remove_file(path).unwrap(),
+        Err(_) => {}
+    }
+}
+
+fn clear(dir: &Path) {
+    world::files(dir).iter().for_each(|path| remove(path));
+}
+
+fn planted(ground: &Ground, path: &Path, plant: Plant) -> Option<Afoot> {
+    let his = ground.lair.join("his");
+    let link = |target: &Path| {
+        std::os::unix::fs::symlink(target, path).unwrap();
+        ground.give(path, INTRUDER);
+    };
+    let dir = |at: &Path, owner: u32| {
+        fs::create_dir(at).unwrap();
+        fs::set_permissions(at, Permissions::from_mode(0o777)).unwrap();
+        ground.give(at, owner);
+    };
+    match plant {
+        Plant::HisDirectory => dir(path, INTRUDER),
+        Plant::DirectoryOpenToOthers => dir(path, ground.who.uid()),
+        Plant::HisLinkToHisDirectory => {
+            dir(&his, INTRUDER);
+            link(&his);
+        }
+        Plant::HisLinkToTheOwnersDirectory => link(&ground.private),
+        Plant::HisFile => ground.his_file(path, fine(path)),
+        Plant::HisLinkToTheOwnersFile => link(&ground.private.join("key")),
+        Plant::HardLinkToTheOwnersFile => hard_link(&ground.private.join("key"), path),
+        Plant::HisFifo => {
+            let made = Command::new("mkfifo").args(["-m", "666"]).arg(path).status().unwrap();
+            assert!(made.success());
+            ground.give(path, INTRUDER);
+        }
+        Plant::HisFileThatHeHoldsLocked => {
+            ground.his_file(&his, "");
+            hard_link(&his, path);
+            return Some(holding(ground, &his));
+        }
+    }
+    None
+}
+
+/// Root may, whatever the kernel protects.
+fn hard_link(from: &Path, to: &Path) {
+    let made = Command::new("ln").arg(from).arg(to).status().unwrap();
+    assert!(made.success());
+}
+
+/// The intruder holds the lock on that file.
+fn holding(ground: &Ground, file: &Path) -> Afoot {
+    let held = ground.lair.join("held");
+    let script =
+        format!("exec 9>>{} && flock 9 && echo >{} && exec sleep 600", file.display(), held.display());
+    let holder = ground.his_process(&script, &[]);
+    ground.world.wait("the lock is held", Duration::from_secs(10), || held.exists().then_some(()));
+    holder
+}
+
+/// What would be believed if it were the owner's.
+fn fine(path: &Path) -> &'static str {
+    match path.file_name().unwrap().to_str().unwrap() {
+        "config.toml" => "[constellation]\nagent = \"demo\"\nroot_agent = \"demo\"\nclones = 0\n",
+        "restart.lock" | "events.jsonl" => "",
+        _ => "{\"version\":1}\n",
+    }
+}
+
+/// It is the owner's, and the next command closes it.
+fn lock_open_to_others(ground: &Ground) -> Vec<Finding> {
+    let lock = ground.world.home.join("state/restart.lock");
+    fs::set_permissions(&lock, Permissions::from_mode(0o666)).unwrap();
+    let mut found = ground.up_works();
+    let mode = fs::metadata(&lock).unwrap().permissions().mode() & 0o777;
+    if mode != 0o600 {
+        found.push((Harm::Other, format!("it is left with mode {mode:o}")));
+    }
+    found
+}
