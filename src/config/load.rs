@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::resolve::{Variables, resolve};
 use super::{Config, ConfigErrors, Problem, Source, document, value};
-use crate::owner;
+use crate::owner::{self, NotOurs};
 use crate::persist::{self, PersistError};
 
 /// A configuration is written by hand; one that is larger is something else.
@@ -75,6 +75,13 @@ impl Config {
         });
         let variables = variables(inputs, &mut problems);
         let (config, sources, found) = resolve(&file, &entries, home, &variables, &inputs.flags);
+        // It may have commands run, so that it is looked at as this one was.
+        if let Some(conf) = &config.tmux.conf
+            && let Err(source) = owner::setting(conf)
+            && NotOurs::behind(&source).is_some()
+        {
+            problems.push(Problem::Unreadable { path: conf.clone(), source });
+        }
         // With a file that could not be read, what flags refer to cannot be judged.
         if problems.is_empty() {
             problems.extend(found);

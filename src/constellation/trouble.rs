@@ -171,6 +171,9 @@ fn tmux_hint(error: &NoAnswer) -> Option<&'static str> {
         NoAnswer::ForeignServer { .. } | NoAnswer::ForeignSocket { .. } => {
             Some("give this constellation a server of its own: in config.toml, [tmux] without socket")
         }
+        NoAnswer::Refused { refusal, .. } if refusal.kind == RefusalKind::AccessDenied => {
+            Some("give this constellation a server of its own: in config.toml, [tmux] without socket")
+        }
         NoAnswer::Refused { refusal, .. } if refusal.kind == RefusalKind::SocketPathTooLong => {
             Some("use a shorter NETSKY_HOME, or in config.toml: [tmux] socket = \"netsky\"")
         }

@@ -191,11 +191,12 @@ impl RefusalKind {
 }
 
 /// Words and what they mean, as tmux 3.2a to 3.7c print them; the first that fits counts.
-const MEANINGS: [(&str, RefusalKind); 18] = [
+const MEANINGS: [(&str, RefusalKind); 19] = [
     ("(File name too long)", RefusalKind::SocketPathTooLong),
     ("File name too long", RefusalKind::SocketPathTooLong),
     ("(Permission denied)", RefusalKind::AccessDenied),
     ("access not allowed", RefusalKind::AccessDenied),
+    ("has unsafe permissions", RefusalKind::AccessDenied),
     ("no server running on", RefusalKind::NoServer),
     ("error connecting to", RefusalKind::NoServer),
     ("server exited unexpectedly", RefusalKind::ServerExited),
@@ -372,6 +373,7 @@ mod tests {
             ("error connecting to /x (Permission denied)", AccessDenied),
             ("error connecting to /x (File name too long)", SocketPathTooLong),
             ("access not allowed", AccessDenied),
+            ("directory /tmp/tmux-1000 has unsafe permissions", AccessDenied),
             ("server exited unexpectedly", ServerExited),
             ("protocol version mismatch (client 8, server 7)", VersionMismatch),
             ("can't find session: $99", NoSession),

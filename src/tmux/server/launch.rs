@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use tmux_interface::{DisplayMessage, SourceFile, StartServer};
 
-use crate::owner::{self, NotOurs};
 use crate::persist;
 use crate::process::{self, Job};
 
@@ -96,12 +95,6 @@ impl Tmux {
     /// What is wrong in the user's own file is told and does not stop the work; neither does one that hangs.
     pub(super) fn read_extra_conf(&self, settings: &ServerSettings) -> Vec<Refusal> {
         let Some(path) = &settings.extra_conf else { return Vec::new() };
-        if let Err(error) = owner::setting(path)
-            && NotOurs::behind(&error).is_some()
-        {
-            let words = format!("{} is not read: {error}", path.display());
-            return vec![Refusal { kind: RefusalKind::Other, words }];
-        }
         let source = Request::from(SourceFile::new().build()).arguments([unglobbed(path)]);
         let doing = format!("reading {}", path.display());
         match self.patient().carry_out(&doing, self.limits.write, &Batch::of([vec![source]])) {

@@ -37,7 +37,7 @@ pub const INTRUDER: Sweep = Sweep {
             .chain(race::rows())
             .collect();
         let points: Vec<(&Row, Who)> =
-            rows.iter().flat_map(|row| Who::ALL.iter().map(move |who| (row, *who))).collect();
+            Who::ALL.iter().flat_map(|who| rows.iter().map(move |row| (row, *who))).collect();
         let grounds = Grounds { run, programs: &programs, used: Mutex::default() };
         run.points(&points, SHORT, WORKERS, |(row, who)| grounds.attempt(row, *who))
     },

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use super::super::verbs::places::wait_for_idle;
 use super::ground::{Ground, INTRUDER, refused};
 use super::witness::Witness;
 use super::{Place, Row, row};
@@ -54,6 +55,7 @@ fn beside_the_dead(ground: &Ground) -> Vec<Finding> {
 }
 
 fn hook(ground: &Ground) -> Vec<Finding> {
+    wait_for_idle(&ground.world);
     let witness = Witness::of(&[&ground.world.home.join("state"), &ground.world.home.join("inbox")]);
     let mut found = Vec::new();
     let netsky = ground.netsky.display();
@@ -73,6 +75,7 @@ fn hook(ground: &Ground) -> Vec<Finding> {
 }
 
 fn over_the_home(ground: &Ground) -> Vec<Finding> {
+    wait_for_idle(&ground.world);
     let witness = Witness::of(&[&ground.world.home]);
     let mut found = Vec::new();
     let netsky = ground.netsky.display();

@@ -183,7 +183,7 @@ fn named(ground: &mut Ground) -> Vec<Finding> {
     let mut found = Vec::new();
     for verb in VERBS {
         let ran = ground.world.netsky(verb.iter().copied()).run();
-        found.extend(refused(&ran, ran.code, &sockets, &format!("{verb:?}")));
+        found.extend(refused(&ran, 78, &sockets, &format!("{verb:?}")));
     }
     found.extend(listener.findings());
     found
@@ -195,9 +195,11 @@ fn connects(ground: &Ground) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut tries = |when: &str| {
         for words in ["list-sessions", "kill-server", "send-keys -t agent0 x", "set -g @netsky_home /x"] {
-            let ran = ground.his(&format!("tmux -N -S {} {words}", socket.display()));
-            if ran.code == 0 {
-                found.push((Harm::Other, format!("{when}, he can {words}: {}", ran.stdout)));
+            // A client that is turned away ends with 0 all the same.
+            let ran =
+                ground.his(&format!("tmux -N -S {} {words} \\; display-message -p done", socket.display()));
+            if !ran.stdout.is_empty() {
+                found.push((Harm::Other, format!("{when}, he can {words}: {ran:?}")));
             }
         }
     };
@@ -216,6 +218,7 @@ fn connects(ground: &Ground) -> Vec<Finding> {
     if ground.world.pane_pid("agent0") != pid {
         found.push((Harm::Other, "agent0 is another one".to_owned()));
     }
+    found.extend(ground.up_works());
     found
 }
 

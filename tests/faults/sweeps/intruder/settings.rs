@@ -76,19 +76,16 @@ fn own_link(ground: &Ground) -> Vec<Finding> {
     found
 }
 
-/// It is named, and what is in it is not done.
 fn for_tmux(ground: &Ground) -> Vec<Finding> {
     let [conf, canary] = [ground.lair.join("tmux.conf"), ground.world.user.join("canary")];
     ground.his_file(&conf, &format!("run-shell 'touch {}'\n", canary.display()));
     ground.world.configure(&format!("{CONFIG}[tmux]\nconf = {:?}\n", conf.display().to_string()));
-    let ran = ground.world.netsky(["up", "0"]).run();
-    let mut found = Vec::new();
-    if ran.code != 0 || !ran.stderr.contains(&format!("uid {INTRUDER}")) {
-        found.push((Harm::Other, format!("up: {} {}", ran.code, ran.stderr)));
-    }
+    let mut found = ground.refuses(&VERBS, 78, &conf);
     if canary.exists() {
         found.push((Harm::FalseSuccess, "what his file says was done".to_owned()));
     }
+    ground.world.configure(CONFIG);
+    found.extend(ground.up_works());
     found
 }
 
