@@ -233,6 +233,38 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_file_of_ours_alone_is_no_lock_and_is_not_written_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        persist::replace(&at("mine"), b"mine").unwrap();
+        std::os::unix::fs::symlink(at("mine"), at("link")).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, at("fifo"), rustix::fs::Mode::RWXU).unwrap();
+        for name in ["link", "fifo"] {
+            ask(&at(name)).unwrap_err();
+        }
+        rustix::fs::linkat(
+            rustix::fs::CWD,
+            at("mine"),
+            rustix::fs::CWD,
+            at("second"),
+            rustix::fs::AtFlags::empty(),
+        )
+        .unwrap();
+        assert_eq!(ask(&at("second")).unwrap_err().not_ours(), Some(NotOurs::Shared { links: 2 }));
+        assert_eq!(std::fs::read(at("mine")).unwrap(), b"mine");
+    }
+
+    #[test]
+    fn a_lock_that_others_could_hold_is_closed_to_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("restart.lock");
+        persist::replace(&path, b"").unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
+        assert!(matches!(ask(&path).unwrap(), Asked::Held(_)));
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+    }
+
+    #[test]
     #[cfg(target_os = "linux")]
     fn how_long_it_is_held_is_not_told_by_the_wall_clock() {
         let ahead = Holder { since: clock::utc_now() + chrono::Duration::days(3650), ..holder() };

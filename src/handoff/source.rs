@@ -6,7 +6,7 @@
 
 use std::fs::{self, File, FileType, Metadata};
 use std::io::{self, Read};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::{HandoffError, LARGEST_TEXT, Result};
@@ -137,13 +137,7 @@ fn check_kind(path: &Path, metadata: &Metadata) -> Result<()> {
 }
 
 fn irregular(kind: FileType) -> Option<&'static str> {
-    match kind {
-        kind if kind.is_file() => None,
-        kind if kind.is_dir() => Some("a directory"),
-        kind if kind.is_fifo() => Some("a FIFO"),
-        kind if kind.is_socket() => Some("a socket"),
-        _ => Some("a device"),
-    }
+    (!kind.is_file()).then(|| owner::kind(kind))
 }
 
 /// `None`: there is more than `limit`.

@@ -51,6 +51,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_log_that_leads_elsewhere_is_not_written_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let [real, link, second] = ["real", "link", "second"].map(|name| dir.path().join(name));
+        append_line(&real, "one").unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        append_line(&link, "two").unwrap_err();
+        super::super::fs_link(&real, &second).unwrap();
+        append_line(&second, "three").unwrap_err();
+        assert_eq!(fs::read_to_string(&real).unwrap(), "one\n");
+    }
+
+    #[test]
     fn a_log_that_has_become_large_is_put_aside_and_one_older_is_kept() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.jsonl");

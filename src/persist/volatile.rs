@@ -9,6 +9,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::failpoint;
+use crate::owner;
 
 use super::{Result, TEMPORARY_PREFIX, failed, make_dir, parent_of, temporary_beside};
 
@@ -65,10 +66,11 @@ fn write_over_spare(path: &Path, bytes: &[u8]) -> io::Result<()> {
     exchange(&spare, path)
 }
 
-/// Whether the open file is the one of this name, a regular file with no other.
+/// Whether the open file is the one of this name, and ours alone: whoever else has it could write to what it becomes.
 fn is_still(file: &File, path: &Path) -> io::Result<bool> {
+    owner::opened(file)?;
     let (opened, named) = (file.metadata()?, path.symlink_metadata()?);
-    Ok(opened.is_file() && opened.nlink() == 1 && (opened.dev(), opened.ino()) == (named.dev(), named.ino()))
+    Ok((opened.dev(), opened.ino()) == (named.dev(), named.ino()))
 }
 
 fn spare_of(path: &Path) -> PathBuf {

@@ -62,6 +62,7 @@ fn sources_that_cannot_be_taken_are_named_and_left_alone() {
 
 /// Root may read everything, so this proves something only for others.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "whether it can be tried, not whose something is")]
 fn what_may_not_be_read_or_removed_is_named_and_left_alone() {
     if rustix::process::geteuid().is_root() {
         return;

@@ -3,6 +3,7 @@
 //! Each point is a row, tried with netsky as a user without privileges and as root; the intruder never has any. What is
 //! planted where only root could put it stands for a home that was open once, or came out of an archive.
 
+mod among;
 mod ground;
 mod homes;
 mod inside;
@@ -30,6 +31,7 @@ pub const INTRUDER: Sweep = Sweep {
         let rows: Vec<Row> = homes::rows()
             .into_iter()
             .chain(inside::rows())
+            .chain(among::rows())
             .chain(servers::rows())
             .chain(settings::rows())
             .chain(texts::rows())

@@ -1,7 +1,8 @@
 //! The intruder exchanges what a name stands for, over and over, while netsky looks and acts.
 
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use super::ground::Ground;
 use super::texts::told;
@@ -47,12 +48,10 @@ fn race_for_home(ground: &mut Ground) -> Vec<Finding> {
 }
 
 /// What was made, if it is the owner's, goes away, so that the race begins anew.
-fn take_away(ground: &Ground, home: &PathBuf, aside: &PathBuf) {
-    let is_owners = |path: &PathBuf| {
+fn take_away(ground: &Ground, home: &Path, aside: &Path) {
+    let is_owners = |path: &Path| {
         let metadata = path.symlink_metadata();
-        metadata.is_ok_and(|metadata| {
-            metadata.is_dir() && std::os::unix::fs::MetadataExt::uid(&metadata) == ground.who.uid()
-        })
+        metadata.is_ok_and(|metadata| metadata.is_dir() && metadata.uid() == ground.who.uid())
     };
     if is_owners(home) && fs::rename(home, aside).is_ok() {
         fs::remove_dir_all(aside).unwrap();

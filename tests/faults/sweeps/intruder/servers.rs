@@ -113,7 +113,7 @@ fn listen(listener: &UnixListener, answers: Answers, heard: &AtomicUsize) {
     }
 }
 
-const VERBS: &[&[&str]] = &[&["restart", "0"], &["up", "0"], &["down"], &["logs", "agent0"]];
+const VERBS: &[&[&str]] = &[&["status"], &["restart", "0"], &["up", "0"], &["down"], &["logs", "agent0"]];
 
 fn in_place(ground: &Ground, answers: Answers, by_link: bool) -> Vec<Finding> {
     let socket = ground.world.socket();
@@ -144,15 +144,6 @@ fn in_place(ground: &Ground, answers: Answers, by_link: bool) -> Vec<Finding> {
 fn offered(ground: &Ground, listener: &Listener, socket: &Path) -> Vec<Finding> {
     let mut found = ground.refuses(VERBS, 78, socket);
     found.extend(listener.findings());
-    // It may say that nothing is known of the agents; not that his are ours.
-    let ran = ground.world.netsky(["status"]).run();
-    if ran.stdout.contains("0 s")
-        && ran.code == 0
-        && !ran.stdout.contains("unknown")
-        && !ran.stderr.contains("uid")
-    {
-        found.push((Harm::FalseSuccess, format!("status believes him: {}", ran.stdout)));
-    }
     found
 }
 
