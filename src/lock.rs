@@ -113,8 +113,8 @@ pub enum Asked {
 /// Asks once, without waiting.
 ///
 /// # Errors
-/// The lock file cannot be opened, or flock failed other than by being held; or it is a link, a FIFO, another user's or has
-/// a second name: whoever planted that could hold the lock for ever, or have something else written to.
+/// The lock file cannot be opened, or flock failed other than by being held; or it is a link, a FIFO, another user's or
+/// has a second name: whoever planted that could hold the lock for ever, or have something else written to.
 pub fn ask(path: &Path) -> Result<Asked, LockError> {
     let failed = |doing| move |source| LockError { doing, path: path.to_owned(), source };
     let flags = owner::no_follow() | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;

@@ -1,7 +1,8 @@
 //! Whose a file, a directory, a socket or a process is, and who else may write to it: asked here and nowhere else.
 //!
-//! What is another user's is refused by name and never obeyed, written to or followed, whoever put it there and whenever.
-//! Modes are looked at once, when a home is opened; what lies in a directory that is ours alone can be planted no more.
+//! What is another user's is refused by name, and never obeyed, written to or followed, whenever it was put there. Modes
+//! are looked at when a home is opened: in a directory that is ours alone nobody can plant anything any more. Who may read
+//! something is not asked, and neither are the directories above it.
 
 use std::fs::{self, File, FileType, Metadata};
 use std::io;

@@ -1,8 +1,8 @@
 //! Where everything lies below the home, and whose the home is.
 //!
-//! A home that is not empty and has no `home.json` belongs to somebody else and is never written to. So does one of which
-//! any directory, or a file that is written to, is another user's or a link of theirs, or is open to others: each is looked
-//! at whenever a home is opened, before anything in it is read. Paths are made here and nowhere else.
+//! A home that is not empty and has no `home.json` belongs to somebody else and is never written to. Neither is one of
+//! which any directory, or a file that netsky keeps, is another user's or a link of theirs, or open to others: each is
+//! looked at whenever a home is opened, before anything in it is read. Paths are made here and nowhere else.
 
 use std::fs;
 use std::io;
@@ -102,12 +102,13 @@ pub struct Home {
 }
 
 /// The directories of a home, all made by [`Home::create`].
-const DIRECTORIES: [&str; 14] = [
+const DIRECTORIES: [&str; 15] = [
     "state",
     "state/beacons",
     "state/restart-status",
     "state/markers",
     "state/prompts",
+    "state/shown",
     "handoff",
     "handoff/draft",
     "handoff/claims",
@@ -244,8 +245,10 @@ impl Home {
                 self.checked(&directory, owner::directory)?;
             }
         }
-        for agent in self.agents_below(&self.screens_root())? {
-            self.checked(&agent, owner::directory)?;
+        for of_agents in [self.screens_root(), self.shown_root()] {
+            for agent in self.agents_below(&of_agents)? {
+                self.checked(&agent, owner::directory)?;
+            }
         }
         for file in WRITTEN {
             self.checked(&self.root.join(file), owner::file)?;
@@ -360,6 +363,10 @@ impl Home {
     /// New envelopes of one agent; `cur/` and `done/` lie below.
     pub fn inbox(&self, agent: AgentName) -> PathBuf {
         self.inboxes().join(agent.to_string())
+    }
+    /// What each agent was shown, a directory for each.
+    pub fn shown_root(&self) -> PathBuf {
+        self.root.join("state/shown")
     }
     /// The event log.
     pub fn events(&self) -> PathBuf {

@@ -211,7 +211,7 @@ pub fn wait_for_lock(file: &File) -> io::Result<()> {
     }
 }
 
-/// Opens a regular file without following links and without waiting for a FIFO's writer; whose it is, is for the caller.
+/// Opens a regular file without following links and without waiting for a FIFO's writer. Whose it is, the caller asks.
 ///
 /// # Errors
 /// `InvalidInput` for anything that is no regular file; what the system said otherwise (`ELOOP` for a link).

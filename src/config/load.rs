@@ -157,8 +157,8 @@ fn variable(inputs: &Inputs<'_>, name: &'static str, problems: &mut Vec<Problem>
     None
 }
 
-/// The text of a regular file; `None` where there is none. Links of ours are followed: configuration often lives elsewhere.
-/// It says what is run, so that it has to be ours or the administrator's alone.
+/// The text of a regular file; `None` where there is none. Links of ours are followed: configuration often lives
+/// elsewhere. It says what is run, so that it has to be ours or the administrator's alone.
 fn read_file(path: &Path) -> io::Result<Option<String>> {
     owner::setting(path)?;
     match fs::metadata(path) {

@@ -43,7 +43,7 @@ impl Shown {
 }
 
 pub(super) fn dir(home: &Home, agent: AgentName) -> PathBuf {
-    home.root().join(format!("state/shown/{agent}"))
+    home.shown_root().join(agent.to_string())
 }
 
 fn path(home: &Home, agent: AgentName, id: EnvelopeId) -> PathBuf {

@@ -93,8 +93,8 @@ pub fn has_open(pid: i32, path: &Path) -> bool {
     system::has_open(pid, path)
 }
 
-/// All processes of this user that carry marks. Those of another user are nobody's agents, whatever they carry: a stranger
-/// could hold up every restart with them. (Only root could look into them at all, and only root's agents could have started
+/// All processes of this user that carry marks. Those of another user are nobody's agents, whatever they carry: with them
+/// a stranger could hold up every restart. (Only root can look into them, and only an agent of root's can have started
 /// them: a stated limit.)
 ///
 /// # Errors

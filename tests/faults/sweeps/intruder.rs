@@ -100,6 +100,10 @@ impl Grounds<'_> {
         let mut used = self.used.lock().unwrap();
         let waiting = used.iter().position(|ground| ground.who == who).map(|at| used.swap_remove(at));
         drop(used);
-        waiting.unwrap_or_else(|| Ground::new(self.run, self.programs, who).with_agent())
+        waiting.unwrap_or_else(|| {
+            let ground = Ground::new(self.run, self.programs, who);
+            ground.bring_up();
+            ground
+        })
     }
 }

@@ -12,12 +12,14 @@ use super::{Place, Row, row};
 use crate::support::world;
 use crate::sweep::{Finding, Harm};
 
-const DIRECTORIES: [&str; 17] = [
+const DIRECTORIES: [&str; 19] = [
     "state",
     "state/beacons",
     "state/restart-status",
     "state/markers",
     "state/prompts",
+    "state/shown",
+    "state/shown/agent0",
     "handoff",
     "handoff/draft",
     "handoff/claims",

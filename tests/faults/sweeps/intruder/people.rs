@@ -12,8 +12,8 @@ use crate::sweep::{Finding, Harm};
 pub fn rows() -> Vec<Row> {
     vec![
         row("his processes carry the agent's marks", Place::Running, |ground| marked(ground)),
-        row("he calls the agent's hook", Place::Running, |ground| hook(ground)),
-        row("he calls netsky over the owner's home", Place::Running, |ground| over_the_home(ground)),
+        row("he calls the agent's hook", Place::Bare, |ground| hook(ground)),
+        row("he calls netsky over the owner's home", Place::Bare, |ground| over_the_home(ground)),
         row("he carries the marks where agent0 died", Place::Running, |ground| beside_the_dead(ground)),
     ]
 }
@@ -55,6 +55,8 @@ fn beside_the_dead(ground: &Ground) -> Vec<Finding> {
 }
 
 fn hook(ground: &Ground) -> Vec<Finding> {
+    ground.bring_up();
+    // Nobody has sent it anything, so that it does nothing any more.
     wait_for_idle(&ground.world);
     let witness = Witness::of(&[&ground.world.home.join("state"), &ground.world.home.join("inbox")]);
     let mut found = Vec::new();
@@ -75,6 +77,7 @@ fn hook(ground: &Ground) -> Vec<Finding> {
 }
 
 fn over_the_home(ground: &Ground) -> Vec<Finding> {
+    ground.bring_up();
     wait_for_idle(&ground.world);
     let witness = Witness::of(&[&ground.world.home]);
     let mut found = Vec::new();

@@ -18,8 +18,8 @@ pub fn rows() -> Vec<Row> {
 
 const ROUNDS: usize = 25;
 
-/// In the sticky directory he can be first, and cannot take away what is the owner's. Whoever wins: nothing comes to what
-/// he links there.
+/// In the sticky directory he can be first, and cannot take away what is the owner's. Whoever wins: nothing comes to
+/// what he links there.
 fn race_for_home(ground: &mut Ground) -> Vec<Finding> {
     let home = ground.sticky.join("h");
     ground.home_at(home.clone());
