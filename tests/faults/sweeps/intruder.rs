@@ -50,11 +50,14 @@ const WORKERS: usize = 4;
 /// So many points the short form tries.
 const SHORT: usize = 26;
 
+/// Plants, calls netsky, judges, and takes away what was planted.
+type Play = dyn Fn(&mut Ground) -> Vec<Finding> + Sync;
+
 /// A point, but for who netsky is.
 pub struct Row {
     name: String,
     place: Place,
-    play: Box<dyn Fn(&mut Ground) -> Vec<Finding> + Sync>,
+    play: Box<Play>,
 }
 
 /// Where a row is played.

@@ -16,8 +16,10 @@ use crate::sweep::{Finding, Harm};
 
 const ID: &str = "01JZZZZZZZZZZZZZZZZZZZZZZZ";
 
+type Text = fn() -> String;
+
 /// Where, and what would be believed there if it were the owner's.
-const FILES: [(&str, fn() -> String); 6] = [
+const FILES: [(&str, Text); 6] = [
     ("inbox/agent0/ID-from-owner.json", envelope),
     ("inbox/agent0/cur/ID-from-owner.json", envelope),
     ("handoff/archive/ID-from-owner.json", envelope),
