@@ -4,6 +4,8 @@
 //! which any directory, or a file that netsky keeps, is another user's or a link of theirs, or open to others: each is
 //! looked at whenever a home is opened, before anything in it is read. Paths are made here and nowhere else.
 
+mod error;
+
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -14,78 +16,9 @@ use serde::{Deserialize, Serialize};
 use crate::id::Generation;
 use crate::name::AgentName;
 use crate::owner::{self, NotOurs};
-use crate::persist::{self, PersistError, StateFile};
+use crate::persist::{self, StateFile};
 
-/// A home cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum HomeError {
-    /// Neither `NETSKY_HOME` nor `HOME` says where.
-    #[error("there is no home: neither NETSKY_HOME nor HOME is set")]
-    Nowhere,
-    /// `NETSKY_HOME` must not depend on the working directory.
-    #[error("the home {} is not an absolute path", path.display())]
-    Relative {
-        /// As given.
-        path: PathBuf,
-    },
-    /// `-C` takes a plain name.
-    #[error("{name:?} is no constellation name (letters, digits, - and _)")]
-    InvalidConstellation {
-        /// As given.
-        name: String,
-    },
-    /// It is not empty and not netsky's.
-    #[error("{} is not empty and holds no home.json: it belongs to something else", path.display())]
-    Foreign {
-        /// The directory.
-        path: PathBuf,
-    },
-    /// The home, or something in it, is not ours alone.
-    #[error("{} cannot be used", path.display())]
-    NotOurs {
-        /// What was looked at.
-        path: PathBuf,
-        /// Whose it is, or who else may write to it.
-        #[source]
-        why: NotOurs,
-    },
-    /// It is a file, a link or the like.
-    #[error("{} is not a directory", path.display())]
-    NotADirectory {
-        /// What was found.
-        path: PathBuf,
-    },
-    /// There is none yet.
-    #[error("there is no home at {}", path.display())]
-    Missing {
-        /// Where it would be.
-        path: PathBuf,
-    },
-    /// Its `home.json` is of another version or broken.
-    #[error("{}/home.json cannot be used: {why}", path.display())]
-    Unreadable {
-        /// The home.
-        path: PathBuf,
-        /// What is wrong.
-        why: String,
-    },
-    /// The system refused.
-    #[error("looking at the home {}", path.display())]
-    Inaccessible {
-        /// The home.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-    /// It could not be written.
-    #[error("making the home")]
-    Unwritable {
-        /// The write that failed.
-        #[from]
-        source: PersistError,
-    },
-}
+pub use error::HomeError;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct HomeFile {

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::super::complaint;
-use super::ground::{Ground, INTRUDER};
+use super::ground::{Ground, INTRUDER, set_mode};
 use super::texts::{LIE, told};
 use super::witness::Witness;
 use super::{Place, Row, row};
@@ -93,8 +93,7 @@ fn beside(ground: &Ground, place: &str, text: &str) -> Vec<Finding> {
 }
 
 fn private(ground: &Ground, dir: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).unwrap();
+    set_mode(dir, 0o700);
     ground.give(dir, ground.who.uid());
 }
 

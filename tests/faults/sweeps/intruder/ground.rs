@@ -112,7 +112,7 @@ impl Ground {
         ] {
             fs::create_dir_all(dir).unwrap();
             chown(dir, Some(owner), Some(owner)).unwrap();
-            fs::set_permissions(dir, Permissions::from_mode(mode)).unwrap();
+            set_mode(dir, mode);
         }
         world.program = match who {
             Who::Root => netsky.clone(),
@@ -121,7 +121,7 @@ impl Ground {
                     format!("#!/bin/sh\nexec {} '{}' \"$@\"\n", words(&becoming(PLAIN)), netsky.display());
                 let path = root.join("as-owner");
                 fs::write(&path, script).unwrap();
-                fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+                set_mode(&path, 0o755);
                 path
             }
         };
@@ -147,13 +147,13 @@ impl Ground {
 
     pub fn owners_file(&self, path: &Path, text: &str) {
         fs::write(path, text).unwrap();
-        fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+        set_mode(path, 0o600);
         self.give(path, self.who.uid());
     }
 
     pub fn his_file(&self, path: &Path, text: &str) {
         fs::write(path, text).unwrap();
-        fs::set_permissions(path, Permissions::from_mode(0o666)).unwrap();
+        set_mode(path, 0o666);
         self.give(path, INTRUDER);
     }
 
@@ -221,6 +221,19 @@ pub fn refused(ran: &Ran, code: i32, path: &Path, what: &str) -> Vec<Finding> {
         found.push((Harm::Other, format!("{what}: it took {:?}", ran.took)));
     }
     found
+}
+
+pub fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+/// Whatever it is, and nothing at the end of a link.
+pub fn remove(path: &Path) {
+    match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path).unwrap(),
+        Ok(_) => fs::remove_file(path).unwrap(),
+        Err(_) => {}
+    }
 }
 
 /// A process that ends with the test.

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use super::ground::{Ground, INTRUDER};
+use super::ground::{Ground, INTRUDER, remove, set_mode};
+use super::witness::Witness;
 use super::{Place, Row, row};
 use crate::recovery;
 use crate::sweep::{Finding, Harm};
@@ -61,8 +62,7 @@ const PLANTED: &[Planted] = &[
         plant: |ground, home| {
             ground.world.netsky(["init", "--yes", "--agent", "demo", "--no-commands"]).run().expect(0);
             ground.his_file(&home.join("inbox/planted.json"), "{}");
-            let ran = std::process::Command::new("chmod").arg("777").arg(home).status().unwrap();
-            assert!(ran.success());
+            set_mode(home, 0o777);
         },
     },
 ];
@@ -104,7 +104,7 @@ fn refused(ground: &mut Ground, parent: &str, planted: &Planted) -> Vec<Finding>
     (planted.plant)(ground, &home);
     let note = ground.world.work.join("note.md");
     ground.owners_file(&note, "a note");
-    let (witness, planted) = (ground.witness(), super::witness::Witness::of(&[&home]));
+    let (witness, planted) = (ground.witness(), Witness::of(&[&home]));
     let mut found = ground.refuses(VERBS, 78, &home);
     found.extend(witness.changes());
     found.extend(planted.changes());
@@ -121,14 +121,6 @@ fn refused(ground: &mut Ground, parent: &str, planted: &Planted) -> Vec<Finding>
     found
 }
 
-fn remove(path: &Path) {
-    match path.symlink_metadata() {
-        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path).unwrap(),
-        Ok(_) => fs::remove_file(path).unwrap(),
-        Err(_) => {}
-    }
-}
-
 /// It is ours alone before anything is put into it.
 fn made_private(ground: &mut Ground) -> Vec<Finding> {
     let home = ground.sticky.join("h");
@@ -136,7 +128,7 @@ fn made_private(ground: &mut Ground) -> Vec<Finding> {
     let ground = &*ground;
     fs::create_dir(&home).unwrap();
     ground.give(&home, ground.who.uid());
-    std::process::Command::new("chmod").arg("777").arg(&home).status().unwrap();
+    set_mode(&home, 0o777);
     let mut found = ground.up_works();
     if ground.his(&format!("ls {0} || touch {0}/x", home.display())).code == 0 {
         found.push((Harm::Other, "others may still go there".to_owned()));
@@ -150,7 +142,7 @@ fn constellation(ground: &Ground) -> Vec<Finding> {
     let all = home.join("c");
     fs::create_dir(&all).unwrap();
     ground.give(&all, INTRUDER);
-    let witness = super::witness::Witness::of(&[&all]);
+    let witness = Witness::of(&[&all]);
     let mut found =
         ground.refuses(&[&["-C", "two", "up", "0", "--agent", "demo"], &["-C", "two", "status"]], 78, &all);
     found.extend(witness.changes());

@@ -1,12 +1,12 @@
 //! What lies in a home is the intruder's, or leads to him or to what he chose: from when the home was open to him.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::ground::{Afoot, Ground, INTRUDER};
+use super::ground::{Afoot, Ground, INTRUDER, remove, set_mode};
 use super::witness::Witness;
 use super::{Place, Row, row};
 use crate::support::world;
@@ -118,7 +118,7 @@ impl Aside {
         let parent = path.parent().unwrap();
         if !parent.exists() {
             fs::create_dir(parent).unwrap();
-            fs::set_permissions(parent, Permissions::from_mode(0o700)).unwrap();
+            set_mode(parent, 0o700);
             ground.give(parent, ground.who.uid());
         }
         let kept = ground.root().join("aside");
@@ -143,14 +143,6 @@ fn move_to(from: &Path, to: &Path) {
     fs::rename(from, to).unwrap();
 }
 
-fn remove(path: &Path) {
-    match path.symlink_metadata() {
-        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path).unwrap(),
-        Ok(_) => fs::remove_file(path).unwrap(),
-        Err(_) => {}
-    }
-}
-
 fn clear(dir: &Path) {
     world::files(dir).iter().for_each(|path| remove(path));
 }
@@ -163,7 +155,7 @@ fn planted(ground: &Ground, path: &Path, plant: Plant) -> Option<Afoot> {
     };
     let dir = |at: &Path, owner: u32| {
         fs::create_dir(at).unwrap();
-        fs::set_permissions(at, Permissions::from_mode(0o777)).unwrap();
+        set_mode(at, 0o777);
         ground.give(at, owner);
     };
     match plant {
@@ -201,7 +193,7 @@ fn hard_link(from: &Path, to: &Path) {
 fn holding(ground: &Ground, file: &Path) -> Afoot {
     let held = ground.lair.join("held");
     let script =
-        format!("exec 9>>{} && flock 9 && echo >{} && exec sleep 600", file.display(), held.display());
+        format!("exec 9>>{} && flock 9 && : >{} && exec sleep 600", file.display(), held.display());
     let holder = ground.his_process(&script, &[]);
     ground.world.wait("the lock is held", Duration::from_secs(10), || held.exists().then_some(()));
     holder
@@ -219,7 +211,7 @@ fn fine(path: &Path) -> &'static str {
 /// It is the owner's, and the next command closes it.
 fn lock_open_to_others(ground: &Ground) -> Vec<Finding> {
     let lock = ground.world.home.join("state/restart.lock");
-    fs::set_permissions(&lock, Permissions::from_mode(0o666)).unwrap();
+    set_mode(&lock, 0o666);
     let mut found = ground.up_works();
     let mode = fs::metadata(&lock).unwrap().permissions().mode() & 0o777;
     if mode != 0o600 {

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::ground::Ground;
+use super::ground::{Ground, set_mode};
 use super::texts::told;
 use super::{Place, Row, row};
 use crate::sweep::{Finding, Harm};
@@ -62,7 +62,7 @@ fn take_away(ground: &Ground, home: &Path, aside: &Path) {
 fn race_for_text(ground: &Ground) -> Vec<Finding> {
     let dir = ground.open.join("texts");
     fs::create_dir(&dir).unwrap();
-    std::process::Command::new("chmod").arg("777").arg(&dir).status().unwrap();
+    set_mode(&dir, 0o777);
     let (note, own) = (dir.join("note.md"), dir.join("own.md"));
     ground.owners_file(&own, "a text of the owner's");
     let script = format!(

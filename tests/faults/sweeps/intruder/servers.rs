@@ -1,6 +1,6 @@
 //! Sockets: the intruder's in the place of netsky's, and netsky's where the intruder tries them.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixListener};
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::super::verbs::places::CONFIG;
-use super::ground::{Ground, INTRUDER, refused};
+use super::ground::{Ground, INTRUDER, refused, set_mode};
 use super::{Place, Row, row};
 use crate::support::tree;
 use crate::support::world::signal;
@@ -74,7 +74,7 @@ impl Listener {
             }
             Answers::Never | Answers::Garbage => {
                 let listener = UnixListener::bind(path).unwrap();
-                fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
+                set_mode(path, 0o777);
                 ground.give(path, INTRUDER);
                 let counter = Arc::clone(&heard);
                 // It ends with the test: nobody connects once the name is gone.
@@ -198,13 +198,12 @@ fn connects(ground: &Ground) -> Vec<Finding> {
     // From 3.3 on tmux itself asks who connects.
     if asks_who_connects() {
         let dirs = [ground.world.home.clone(), ground.world.home.join("run")];
-        let open = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
-        dirs.iter().for_each(|dir| open(dir, 0o755));
+        dirs.iter().for_each(|dir| set_mode(dir, 0o755));
         let was = fs::metadata(&socket).unwrap().permissions().mode();
-        open(&socket, 0o777);
+        set_mode(&socket, 0o777);
         tries("with all modes open");
-        open(&socket, was);
-        dirs.iter().for_each(|dir| open(dir, 0o700));
+        set_mode(&socket, was);
+        dirs.iter().for_each(|dir| set_mode(dir, 0o700));
     }
     if ground.world.pane_pid("agent0") != pid {
         found.push((Harm::Other, "agent0 is another one".to_owned()));

@@ -1,11 +1,11 @@
 //! Files that say what is to be done, and directories of the owner's that netsky is asked to write to.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 use std::path::Path;
 
 use super::super::verbs::places::CONFIG;
-use super::ground::{Ground, INTRUDER, refused};
+use super::ground::{Ground, INTRUDER, refused, set_mode};
+use super::witness::Witness;
 use super::{Place, Row, row};
 use crate::sweep::{Finding, Harm};
 
@@ -43,10 +43,10 @@ fn open_to_others(ground: &Ground) -> Vec<Finding> {
     let path = ground.world.home.join("config.toml");
     let mut found = Vec::new();
     for mode in [0o666, 0o620] {
-        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        set_mode(&path, mode);
         found.extend(ground.refuses(&VERBS, 78, &path));
     }
-    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    set_mode(&path, 0o600);
     found.extend(ground.up_works());
     found
 }
@@ -93,10 +93,8 @@ fn for_tmux(ground: &Ground) -> Vec<Finding> {
 fn workdir(ground: &Ground) -> Vec<Finding> {
     let dir = ground.lair.join("project");
     ground.his(&format!("mkdir -m 755 {}", dir.display())).expect(0);
-    let (config, workdir) =
-        (CONFIG.replace("[restart]", ""), format!("workdir = {:?}\n", dir.display().to_string()));
-    let config = config.replace("clones = 1", &format!("clones = 0\n{workdir}"));
-    ground.world.configure(&config.replace("up_wait", "# up_wait").replace("stop_grace", "# stop_grace"));
+    let workdir = format!("clones = 0\nworkdir = {:?}", dir.display().to_string());
+    ground.world.configure(&CONFIG.replace("clones = 1", &workdir));
     let witness = ground.witness();
     let mut found = ground.up_works();
     found.extend(witness.changes());
@@ -107,7 +105,7 @@ fn commands(ground: &mut Ground, place: &str, by_link: bool) -> Vec<Finding> {
     let bin = ground.root().join("bin");
     fs::create_dir(&bin).unwrap();
     fs::write(bin.join("claude"), "#!/bin/sh\n").unwrap();
-    fs::set_permissions(bin.join("claude"), Permissions::from_mode(0o755)).unwrap();
+    set_mode(&bin.join("claude"), 0o755);
     let path = std::env::var("PATH").unwrap();
     ground.world.set("PATH", format!("{}:{path}", bin.display()));
     let place = ground.world.user.join(place);
@@ -120,7 +118,7 @@ fn commands(ground: &mut Ground, place: &str, by_link: bool) -> Vec<Finding> {
         false => {
             fs::create_dir_all(place.join("commands")).unwrap();
             [place.join("commands"), place.clone()].iter().for_each(|dir| {
-                fs::set_permissions(dir, Permissions::from_mode(0o777)).unwrap();
+                set_mode(dir, 0o777);
                 ground.give(dir, INTRUDER);
             });
             // What is swept away among one's own.
@@ -128,7 +126,7 @@ fn commands(ground: &mut Ground, place: &str, by_link: bool) -> Vec<Finding> {
         }
     }
     ground.give(&place, INTRUDER);
-    let (witness, planted) = (ground.witness(), super::witness::Witness::of(&[&place]));
+    let (witness, planted) = (ground.witness(), Witness::of(&[&place]));
     let ran = ground.world.netsky(["init", "--yes", "--agent", "demo"]).run();
     let mut found = refused(&ran, 1, &place, "init");
     found.extend(witness.changes());
