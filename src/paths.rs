@@ -168,35 +168,36 @@ impl Home {
         })
     }
 
-    /// Everything in it that netsky makes, lists or writes to is ours.
+    /// Nothing in it that netsky makes, lists or writes to is another user's, or open to others.
     fn look_below(&self) -> Result<(), HomeError> {
         for directory in DIRECTORIES {
-            self.checked(&self.root.join(directory), owner::directory)?;
+            self.not_anothers(&self.root.join(directory), owner::directory)?;
         }
-        for agent in self.agents_below(&self.inboxes())? {
+        for agent in agents_below(&self.inboxes()) {
             for directory in [agent.clone(), agent.join("cur"), agent.join("done")] {
-                self.checked(&directory, owner::directory)?;
+                self.not_anothers(&directory, owner::directory)?;
             }
         }
         for of_agents in [self.screens_root(), self.shown_root()] {
-            for agent in self.agents_below(&of_agents)? {
-                self.checked(&agent, owner::directory)?;
+            for agent in agents_below(&of_agents) {
+                self.not_anothers(&agent, owner::directory)?;
             }
         }
         for file in WRITTEN {
-            self.checked(&self.root.join(file), owner::file)?;
+            self.not_anothers(&self.root.join(file), owner::file)?;
         }
         for file in REPLACED {
-            self.checked(&self.root.join(file), owner::replaced_file)?;
+            self.not_anothers(&self.root.join(file), owner::replaced_file)?;
         }
         Ok(())
     }
 
-    /// What lies there by the name of an agent; anything else is nothing of ours and is left alone.
-    fn agents_below(&self, dir: &Path) -> Result<Vec<PathBuf>, HomeError> {
-        let inaccessible = |source| HomeError::Inaccessible { path: dir.to_owned(), source };
-        let (names, _) = persist::list(dir).map_err(|error| inaccessible(error.source))?;
-        Ok(names.iter().filter(|name| name.parse::<AgentName>().is_ok()).map(|name| dir.join(name)).collect())
+    /// What is of the wrong kind and our own, or cannot be looked at, is for the verb that needs it to complain of.
+    fn not_anothers(&self, path: &Path, ask: fn(&Path) -> io::Result<bool>) -> Result<(), HomeError> {
+        match self.checked(path, ask) {
+            Err(error @ HomeError::NotOurs { .. }) if !error.is_about_kind() => Err(error),
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     fn is_empty(&self) -> Result<bool, HomeError> {
@@ -331,6 +332,15 @@ impl Home {
     }
 }
 
+/// What lies there by the name of an agent. What cannot be listed, whoever lists it complains of.
+fn agents_below(dir: &Path) -> Vec<PathBuf> {
+    let is_named = |entry: &fs::DirEntry| {
+        entry.file_name().to_str().is_some_and(|name| name.parse::<AgentName>().is_ok())
+    };
+    let entries = persist::everything_in(dir).unwrap_or_default();
+    entries.iter().filter(|entry| is_named(entry)).map(fs::DirEntry::path).collect()
+}
+
 enum Found {
     Nothing,
     Ours,
@@ -405,21 +415,24 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let home = at(&dir.path().join("h"));
         home.create().unwrap();
-        let elsewhere = dir.path().join("elsewhere");
-        persist::append_line(&elsewhere, "mine").unwrap();
-        std::os::unix::fs::symlink(&elsewhere, home.restart_lock()).unwrap();
+        let mode = |path: &Path, mode| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        mode(&home.claims(), 0o730);
         let refused = home.open().unwrap_err();
         assert!(
-            matches!(&refused, HomeError::NotOurs { path, why: NotOurs::Kind { .. } } if *path == home.restart_lock()),
+            matches!(&refused, HomeError::NotOurs { path, why: NotOurs::Open { mode: 0o730 } } if *path == home.claims()),
             "{refused:?}"
         );
-        persist::remove(&home.restart_lock()).unwrap();
+        mode(&home.claims(), 0o700);
+        // What is odd and our own keeps nobody from looking.
+        persist::append_line(&home.inbox(AgentName::Numbered(7)), "a file").unwrap();
         // A link of one's own may lead to another disk.
         let moved = dir.path().join("moved");
         persist::rename(&home.inboxes(), &moved).unwrap();
         std::os::unix::fs::symlink(&moved, home.inboxes()).unwrap();
         home.open().unwrap();
-        fs::set_permissions(&moved, fs::Permissions::from_mode(0o777)).unwrap();
+        mode(&moved, 0o777);
         assert!(matches!(home.open(), Err(HomeError::NotOurs { why: NotOurs::Open { .. }, .. })));
     }
 }

@@ -381,6 +381,17 @@ fn entries_of(dir: &Path) -> io::Result<Vec<fs::DirEntry>> {
     }
 }
 
+/// Whatever lies in `dir`; nothing where there is no such directory.
+///
+/// # Errors
+/// It could not be listed.
+pub fn everything_in(dir: &Path) -> Result<Vec<fs::DirEntry>> {
+    match entries_of(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        listed => listed.map_err(failed("listing", dir)),
+    }
+}
+
 /// The directory of a file.
 pub fn parent_of(path: &Path) -> &Path {
     match path.parent() {

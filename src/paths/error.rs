@@ -76,3 +76,10 @@ pub enum HomeError {
         source: PersistError,
     },
 }
+
+impl HomeError {
+    /// Whether something is only of another kind than what belongs there.
+    pub(super) fn is_about_kind(&self) -> bool {
+        matches!(self, Self::NotOurs { why: NotOurs::Kind { .. }, .. })
+    }
+}

@@ -192,8 +192,7 @@ fn hard_link(from: &Path, to: &Path) {
 /// The intruder holds the lock on that file.
 fn holding(ground: &Ground, file: &Path) -> Afoot {
     let held = ground.lair.join("held");
-    let script =
-        format!("exec 9>>{} && flock 9 && : >{} && exec sleep 600", file.display(), held.display());
+    let script = format!("exec 9>>{} && flock 9 && : >{} && exec sleep 600", file.display(), held.display());
     let holder = ground.his_process(&script, &[]);
     ground.world.wait("the lock is held", Duration::from_secs(10), || held.exists().then_some(()));
     holder
