@@ -34,6 +34,8 @@ pub enum Step {
     Succession,
     /// Noting signals instead of ending by them.
     Signals,
+    /// Moving aside what cannot be understood: it is read as empty and written over.
+    Aside,
 }
 
 impl Step {
@@ -52,6 +54,7 @@ impl Step {
             Self::Belief => "belief",
             Self::Succession => "succession",
             Self::Signals => "signals",
+            Self::Aside => "aside",
         }
     }
 }

@@ -182,7 +182,7 @@ impl Call {
     }
 
     fn standing(&self) -> Standing {
-        let Ok((spawned, _)) = Spawned::load(&self.home) else {
+        let Some(spawned) = Spawned::look(&self.home) else {
             return Standing::Unrecorded { server: None };
         };
         if spawned.generation(self.agent) != Some(self.generation) {
@@ -229,9 +229,6 @@ impl Call {
         budget: usize,
     ) -> crate::handoff::Result<(String, Vec<EnvelopeId>)> {
         let batch = inbox.open(waiting, READ_AT_ONCE)?;
-        for moved in &batch.moved_aside {
-            Event::new("moved-aside").with("agent", self.agent).with("why", moved).log(&self.home);
-        }
         for error in &batch.unreadable {
             Event::new("unreadable").with("agent", self.agent).with("why", words(error)).log(&self.home);
         }

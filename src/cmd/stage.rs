@@ -112,7 +112,7 @@ impl<'a> Stage<'a> {
 
     /// What should run now, else as many clones as are configured.
     pub(super) fn default_extent(&self) -> Result<Extent, CommandError> {
-        let (desired, _) = Desired::load(&self.settings.home)
+        let desired = Desired::load(&self.settings.home)
             .map_err(|error| CommandError::failed("reading what should run").because(error))?;
         let configured = self.settings.loaded.config.constellation.clones;
         Ok(Extent::desired(&desired).unwrap_or_else(|| Extent::whole(configured)))

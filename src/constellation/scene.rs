@@ -11,7 +11,7 @@ use crate::clock;
 use crate::config::{Config, Socket as ConfiguredSocket};
 use crate::name::AgentName;
 use crate::paths::Home;
-use crate::persist::{MovedAside, PersistError};
+use crate::persist::PersistError;
 use crate::process::{self, ProcessId};
 use crate::state::desired::Desired;
 use crate::state::spawned::{Spawn, Spawned};
@@ -34,8 +34,6 @@ pub struct Scene {
     pub screens: BTreeMap<PaneId, String>,
     /// The beacons that were read with it, of the generations on record.
     pub beacons: BTreeMap<AgentName, Beacon>,
-    /// What could not be understood and lies aside now.
-    pub moved_aside: Vec<MovedAside>,
 }
 
 /// The scene cannot be seen.
@@ -85,11 +83,9 @@ pub fn socket(config: &Config, home: &Home) -> Socket {
 
 /// What netsky remembers, without asking tmux.
 pub fn remembered(home: &Home) -> Result<Scene, PersistError> {
-    let (desired, moved_desired) = Desired::load(home)?;
-    let (spawned, moved_spawned) = Spawned::load(home)?;
-    let moved_aside = moved_desired.into_iter().chain(moved_spawned).collect();
+    let (desired, spawned) = (Desired::load(home)?, Spawned::load(home)?);
     let (present, screens, beacons) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
-    Ok(Scene { desired, spawned, snapshot: None, present, screens, beacons, moved_aside })
+    Ok(Scene { desired, spawned, snapshot: None, present, screens, beacons })
 }
 
 /// Looks at everything.

@@ -124,7 +124,7 @@ pub async fn carry_out(
             Extent::Whole { .. } => Scope::All,
             Extent::Named(_) => Scope::Agents(&names),
         };
-        OwnerEpochs::raise(means.home, scope)?;
+        OwnerEpochs::raise(means.home, scope, clock::utc_now())?;
         means.surroundings.store(means.home)?;
     }
     means.tidy();
