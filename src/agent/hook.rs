@@ -47,6 +47,9 @@ const RECORD_WAIT: Duration = Duration::from_millis(700);
 pub struct HookTerms {
     version: u64,
     generation: Generation,
+    /// The profile's name.
+    #[serde(rename = "type", default)]
+    profile: Option<String>,
     marker: String,
     hooks: Hooks,
     part: usize,
@@ -59,6 +62,7 @@ impl HookTerms {
         Self {
             version: Self::VERSION,
             generation,
+            profile: Some(profile.name.clone()),
             marker: profile.marker.core().to_owned(),
             hooks: profile.hooks,
             part: profile.part_bytes,
@@ -77,6 +81,16 @@ impl HookTerms {
             Ok(Loaded::Present(terms)) => Some(terms),
             Ok(Loaded::Absent | Loaded::MovedAside(_)) | Err(_) => None,
         }
+    }
+
+    /// The generation that they are for.
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// The name of the profile that the agent was spawned with; older versions did not write it.
+    pub fn profile(&self) -> Option<&str> {
+        self.profile.as_deref()
     }
 
     /// How long a part of a message may be that the agent's model reads as the output of a command.

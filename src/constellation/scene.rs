@@ -3,19 +3,22 @@
 //! One conversation with tmux, however many agents there are. That there is no server is an answer; that there is no
 //! answer is not "nothing runs".
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::agent::beacon::{self, Activity, Beacon};
+use crate::agent::hook::HookTerms;
 use crate::clock;
 use crate::config::{Config, Socket as ConfiguredSocket};
+use crate::id::Generation;
 use crate::name::AgentName;
 use crate::paths::Home;
 use crate::persist::PersistError;
 use crate::process::{self, ProcessId};
-use crate::state::desired::Desired;
+use crate::state::desired::{Desired, DesiredAgent};
 use crate::state::spawned::{Spawn, Spawned};
-use crate::tmux::{NoAnswer, PaneId, PaneRow, Snapshot, Socket, Tmux};
+use crate::tmux::{LaunchMark, NoAnswer, PaneId, PaneRow, Snapshot, Socket, Tmux};
 
 use super::plan::Present;
 
@@ -150,7 +153,7 @@ fn look_at(home: &Home, tmux: &Tmux, mut scene: Scene, panes: &[PaneId]) -> Resu
         if let Some(error) = second_server(snapshot.server.pid, scene.spawned.server) {
             return Err(error);
         }
-        recall(home, snapshot, &mut scene.spawned, &scene.desired);
+        recall(home, snapshot, &mut scene.spawned, &mut scene.desired);
         scene.present = present(home, snapshot, &scene.spawned);
     }
     Ok(scene)
@@ -191,34 +194,51 @@ impl Scene {
 }
 
 /// What was spawned is told by the panes' marks and by the server too: where the file was lost, or its writer was killed
-/// just before, what runs is not forgotten. In memory only; the next verb that writes makes it durable.
-fn recall(home: &Home, snapshot: &Snapshot, spawned: &mut Spawned, desired: &Desired) {
+/// just before, what runs is not forgotten. And where nobody knows what should run, what runs should: else the next
+/// restart would end it as one too many. In memory only; the next verb that writes makes it durable.
+fn recall(home: &Home, snapshot: &Snapshot, spawned: &mut Spawned, desired: &mut Desired) {
     if snapshot.server.home.is_some() {
         // Whoever else is on record has ended: else it would have been a second server.
         spawned.server = snapshot.server.process();
     }
-    for row in &snapshot.panes {
-        let Some(mark) = row.mark.as_ref().filter(|mark| mark.home == home.root() && row.dead.is_none())
-        else {
-            continue;
-        };
-        let Some(profile) = desired.agents.get(&mark.agent).map(|agent| agent.profile.clone()) else {
-            continue;
-        };
-        if row.agent() != Some(mark.agent) || spawned.revoked.contains(&mark.generation) {
+    let is_undecided = desired.since.is_none();
+    for (row, mark) in living(home, snapshot) {
+        if spawned.revoked.contains(&mark.generation) {
             continue;
         }
-        spawned.agents.entry(mark.agent).or_insert_with(|| Spawn {
-            generation: mark.generation,
-            profile,
-            session_number: 1,
-            workdir: process::dir_of(row.pid).unwrap_or_else(|| "/".into()),
-            at: clock::utc_now(),
-            pane: None,
-            ready: None,
-            cli_session: None,
-        });
+        let spawn = match spawned.agents.entry(mark.agent) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                let Some(profile) = profile_of(home, mark, desired) else { continue };
+                let workdir = process::dir_of(row.pid).unwrap_or_else(|| "/".into());
+                unknown.insert(recalled(mark.generation, profile, workdir))
+            }
+        };
+        if is_undecided {
+            // Whatever the configuration says by now: it goes on as what it is.
+            let agent = DesiredAgent { profile: spawn.profile.clone(), from_flag: true };
+            desired.agents.insert(mark.agent, agent);
+        }
     }
+}
+
+/// The panes in which agents of this home live, with their marks.
+fn living<'s>(home: &'s Home, snapshot: &'s Snapshot) -> impl Iterator<Item = (&'s PaneRow, &'s LaunchMark)> {
+    let of_ours = |row: &'s PaneRow| Some((row, row.mark.as_ref()?));
+    let panes = snapshot.panes.iter().filter(|row| row.dead.is_none()).filter_map(of_ours);
+    panes.filter(|(row, mark)| mark.home == home.root() && row.agent() == Some(mark.agent))
+}
+
+/// The profile of a spawn that is not on record: it stands beside its launch order too.
+fn profile_of(home: &Home, mark: &LaunchMark, desired: &Desired) -> Option<String> {
+    let terms = HookTerms::load(home, mark.agent).filter(|terms| terms.generation() == mark.generation);
+    let noted = terms.and_then(|terms| terms.profile().map(str::to_owned));
+    noted.or_else(|| desired.agents.get(&mark.agent).map(|agent| agent.profile.clone()))
+}
+
+fn recalled(generation: Generation, profile: String, workdir: PathBuf) -> Spawn {
+    let (session_number, at) = (1, clock::utc_now());
+    Spawn { generation, profile, session_number, workdir, at, pane: None, ready: None, cli_session: None }
 }
 
 /// The sessions with agents' names. On a server of our own all are ours; elsewhere those whose pane carries our mark.
