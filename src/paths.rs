@@ -58,7 +58,15 @@ pub enum HomeError {
         /// Where it would be.
         path: PathBuf,
     },
-    /// Its `home.json` is of another version or broken.
+    /// Its `home.json` is of another version.
+    #[error("{}/home.json is of version {version}, this netsky knows {}", path.display(), HomeFile::VERSION)]
+    OtherVersion {
+        /// The home.
+        path: PathBuf,
+        /// What it says.
+        version: u64,
+    },
+    /// Its `home.json` is broken.
     #[error("{}/home.json cannot be used: {why}", path.display())]
     Unreadable {
         /// The home.
@@ -188,7 +196,12 @@ impl Home {
         match persist::read(&path.join("home.json"), 4096) {
             Ok(Some(bytes)) => match persist::parse::<HomeFile>(&bytes) {
                 Ok(_) => Ok(Found::Ours),
-                Err(why) => Err(HomeError::Unreadable { path, why }),
+                Err(why) => Err(match persist::version_of(&bytes) {
+                    Some(version) if version != HomeFile::VERSION => {
+                        HomeError::OtherVersion { path, version }
+                    }
+                    _ => HomeError::Unreadable { path, why },
+                }),
             },
             Ok(None) if self.is_unfinished()? => Ok(Found::Nothing),
             Ok(None) => Err(HomeError::Foreign { path }),
