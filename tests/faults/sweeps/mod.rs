@@ -2,6 +2,7 @@
 
 mod clocks;
 mod complaint;
+mod corrupt;
 mod errors;
 mod failpoints;
 mod frozen;
@@ -37,4 +38,5 @@ pub const ALL: &[Sweep] = &[
     panes::DIALOGS,
     hooks::HOOKS,
     soak::SOAK,
+    corrupt::CORRUPT,
 ];
