@@ -206,17 +206,17 @@ fn recall(home: &Home, snapshot: &Snapshot, spawned: &mut Spawned, desired: &mut
         if spawned.revoked.contains(&mark.generation) {
             continue;
         }
-        let spawn = match spawned.agents.entry(mark.agent) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => {
-                let Some(profile) = profile_of(home, mark, desired) else { continue };
-                let workdir = process::dir_of(row.pid).unwrap_or_else(|| "/".into());
-                unknown.insert(recalled(mark.generation, profile, workdir))
-            }
-        };
+        if let Entry::Vacant(unknown) = spawned.agents.entry(mark.agent)
+            && let Some(profile) = profile_of(home, mark, desired)
+        {
+            let workdir = process::dir_of(row.pid).unwrap_or_else(|| "/".into());
+            unknown.insert(recalled(mark.generation, profile, workdir));
+        }
         if is_undecided {
-            // Whatever the configuration says by now: it goes on as what it is.
-            let agent = DesiredAgent { profile: spawn.profile.clone(), from_flag: true };
+            // It goes on as what it is; only where nobody knows what that is, the configuration decides.
+            let profile = spawned.agents.get(&mark.agent).map(|spawn| spawn.profile.clone());
+            let from_flag = profile.is_some();
+            let agent = DesiredAgent { profile: profile.unwrap_or_default(), from_flag };
             desired.agents.insert(mark.agent, agent);
         }
     }
@@ -274,4 +274,71 @@ fn present(home: &Home, snapshot: &Snapshot, spawned: &Spawned) -> Vec<Present> 
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::profile::Profile;
+    use crate::tmux::ServerFacts;
+
+    fn home() -> (tempfile::TempDir, Home) {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::locate(Some(&dir.path().join("h")), None, None).unwrap();
+        home.create().unwrap();
+        (dir, home)
+    }
+
+    fn pane(home: &Home, number: u32, generation: Generation) -> PaneRow {
+        let agent = AgentName::Numbered(number);
+        let mark = LaunchMark { home: home.root().to_owned(), agent, generation };
+        PaneRow {
+            session: format!("${number}").parse().unwrap(),
+            session_name: agent.to_string(),
+            pane: format!("%{number}").parse().unwrap(),
+            pid: 1,
+            dead: None,
+            mark: Some(mark),
+            cursor: (0, 0),
+            history_size: 0,
+            window_activity: 0,
+            is_in_mode: false,
+            attached: 0,
+            size: (80, 24),
+        }
+    }
+
+    fn snapshot(panes: Vec<PaneRow>) -> Snapshot {
+        let server = ServerFacts { pid: 1, version: "3.4".into(), started_at: 0, home: None };
+        Snapshot { server, panes, people: Vec::new() }
+    }
+
+    #[test]
+    fn who_lives_is_known_again_as_what_it_is_though_both_files_are_lost() {
+        let (_dir, home) = home();
+        let [own, other, revoked] = [(); 3].map(|()| Generation::fresh());
+        let demo = Profile::resolve("demo", &BTreeMap::new(), std::path::Path::new("/opt/netsky")).unwrap();
+        let [zero, one, two] = [0, 1, 2].map(AgentName::Numbered);
+        HookTerms::of(&demo, own).write(&home, zero).unwrap();
+        // Of another spawn: what agent1 is, they do not say.
+        HookTerms::of(&demo, other).write(&home, one).unwrap();
+        let snapshot = snapshot(vec![pane(&home, 0, own), pane(&home, 1, own), pane(&home, 2, revoked)]);
+        let (mut spawned, mut desired) = (Spawned::default(), Desired::default());
+        spawned.revoke(revoked);
+        recall(&home, &snapshot, &mut spawned, &mut desired);
+        let spawn = &spawned.agents[&zero];
+        assert_eq!((spawn.generation, spawn.profile.as_str(), spawned.agents.len()), (own, "demo", 1));
+        let wish = |profile: &str, from_flag| DesiredAgent { profile: profile.into(), from_flag };
+        assert_eq!(desired.agents, [(zero, wish("demo", true)), (one, wish("", false))].into());
+        assert_eq!((desired.agents.get(&two), desired.since), (None, None));
+    }
+
+    #[test]
+    fn what_was_decided_stays_as_it_was() {
+        let (_dir, home) = home();
+        let decided = Desired::default().decided("down", crate::name::Actor::Owner, clock::utc_now());
+        let (mut spawned, mut desired) = (Spawned::default(), decided.clone());
+        recall(&home, &snapshot(vec![pane(&home, 0, Generation::fresh())]), &mut spawned, &mut desired);
+        assert_eq!((desired, spawned.agents.len()), (decided, 0));
+    }
 }
