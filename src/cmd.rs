@@ -38,6 +38,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 pub use crate::exit::Exit;
+use crate::{persist, text};
 pub use caller::Caller;
 pub use error::CommandError;
 
@@ -104,6 +105,10 @@ pub fn main() -> ExitCode {
 }
 
 fn run(verb: Option<Verb>, caller: &Caller) -> Result<Exit, CommandError> {
+    // What a hook says nobody reads; it has a log.
+    if !matches!(verb, Some(Verb::Hook(_))) {
+        persist::on_moved_aside(|moved| output::talk(&text::unbroken(&format!("netsky: {moved}"))));
+    }
     match verb {
         None => overview::run(caller),
         Some(Verb::Up(args)) => up::run(&args, caller),

@@ -36,6 +36,8 @@ pub enum Step {
     Signals,
     /// Asking whose a file, a directory, a socket or a process is, and following no link of another's.
     Ownership,
+    /// Moving aside what cannot be understood: it is read as empty and written over.
+    Aside,
 }
 
 impl Step {
@@ -55,6 +57,7 @@ impl Step {
             Self::Succession => "succession",
             Self::Signals => "signals",
             Self::Ownership => "ownership",
+            Self::Aside => "aside",
         }
     }
 }

@@ -14,6 +14,7 @@
 pub mod archive;
 pub mod claim;
 pub mod compose;
+mod copies;
 pub mod deliver;
 pub mod draft;
 pub mod envelope;

@@ -146,7 +146,12 @@ impl Home {
         match persist::read(&path.join("home.json"), 4096) {
             Ok(Some(bytes)) => match persist::parse::<HomeFile>(&bytes) {
                 Ok(_) => Ok(Found::Ours),
-                Err(why) => Err(HomeError::Unreadable { path, why }),
+                Err(why) => Err(match persist::version_of(&bytes) {
+                    Some(version) if version != HomeFile::VERSION => {
+                        HomeError::OtherVersion { path, version }
+                    }
+                    _ => HomeError::Unreadable { path, why },
+                }),
             },
             Ok(None) if self.is_unfinished()? => Ok(Found::Nothing),
             Ok(None) => Err(HomeError::Foreign { path }),

@@ -4,12 +4,12 @@
 //! kill or a power cut a file is the old one or the new one, whole. Temporary names never end in `.json` and carry
 //! the time and the process that made them, so that debris is recognised by name. Names and formats are the callers'.
 
+mod aside;
 mod debris;
 mod log;
 mod volatile;
 
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -18,9 +18,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::failpoint::{self, Step};
-use crate::id::RestartId;
 use crate::owner;
 
+pub use aside::{Loaded, MovedAside, load_by, on_moved_aside, put_aside};
 pub use debris::{is_debris, momentary_name, sweep_debris, sweep_debris_below};
 pub use log::{append_line, turn_over};
 pub use volatile::{remove_volatile, rewrite_volatile, write_volatile};
@@ -29,7 +29,7 @@ pub use volatile::{remove_volatile, rewrite_volatile, write_volatile};
 pub const TEMPORARY_PREFIX: &str = ".tmp-";
 
 /// State files are small; one that is larger is not ours.
-const LARGEST_STATE_FILE: u64 = 16 << 20;
+pub const LARGEST_STATE_FILE: u64 = 16 << 20;
 
 /// A file could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -233,59 +233,36 @@ pub fn open_regular(path: &Path) -> Result<File> {
 
 /// Reads at most `limit` bytes of a regular file that is ours; `None` when there is none.
 pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
+    let Some((file, metadata)) = open_ours(path)? else { return Ok(None) };
+    read_whole(file, &metadata, limit, path).map(Some)
+}
+
+/// Opens a regular file that is ours; `None` when there is none.
+fn open_ours(path: &Path) -> Result<Option<(File, Metadata)>> {
     let file = match open_regular(path) {
         Ok(file) => file,
         Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let owner = file.metadata().map_err(failed("looking at", path))?.uid();
-    if !owner::is_ours(owner) {
+    let metadata = file.metadata().map_err(failed("looking at", path))?;
+    if !owner::is_ours(metadata.uid()) {
+        let owner = metadata.uid();
         return Err(failed("reading", path)(owner::NotOurs::Owner { owner }.into()));
     }
+    Ok(Some((file, metadata)))
+}
+
+/// All of an open file. One that is larger than `limit` is refused without being read.
+fn read_whole(file: File, metadata: &Metadata, limit: u64, path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed("reading", path))?;
-    if bytes.len() as u64 > limit {
+    if metadata.len() <= limit {
+        file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed("reading", path))?;
+    }
+    if metadata.len() > limit || bytes.len() as u64 > limit {
         let error = io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {limit} bytes"));
         return Err(failed("reading", path)(error));
     }
-    Ok(Some(bytes))
-}
-
-/// What a state file held.
-#[derive(Debug)]
-pub enum Loaded<T> {
-    /// There is no such file.
-    Absent,
-    /// It was read.
-    Present(T),
-    /// It could not be understood and now lies aside: one loud line is due.
-    MovedAside(MovedAside),
-}
-
-/// A file that could not be understood.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{} could not be understood ({why}); it was moved to {}", path.display(), aside.display())]
-pub struct MovedAside {
-    /// Where it was.
-    pub path: PathBuf,
-    /// Where it lies now.
-    pub aside: PathBuf,
-    /// What was wrong with it.
-    pub why: String,
-}
-
-impl<T: Default> Loaded<T> {
-    /// The value, the default where there is none; what was moved aside goes to `report`.
-    pub fn or_default(self, report: &mut dyn FnMut(MovedAside)) -> T {
-        match self {
-            Self::Absent => T::default(),
-            Self::Present(value) => value,
-            Self::MovedAside(moved) => {
-                report(moved);
-                T::default()
-            }
-        }
-    }
+    Ok(bytes)
 }
 
 /// A JSON state file: an object whose `version` is known. Unknown fields are tolerated.
@@ -297,34 +274,34 @@ pub trait StateFile: Serialize + DeserializeOwned {
 /// Reads a state file. One that is corrupt or of another version is moved to `corrupt/` beside it, never read as
 /// empty.
 pub fn load<T: StateFile>(path: &Path) -> Result<Loaded<T>> {
-    let bytes = match read(path, LARGEST_STATE_FILE) {
-        Ok(None) => return Ok(Loaded::Absent),
-        Ok(Some(bytes)) => bytes,
-        Err(error) if error.source.kind() == io::ErrorKind::FileTooLarge => {
-            return move_aside(path, error.source.to_string()).map(Loaded::MovedAside);
-        }
-        Err(error) => return Err(error),
-    };
-    match parse(&bytes) {
-        Ok(value) => Ok(Loaded::Present(value)),
-        Err(why) => move_aside(path, why).map(Loaded::MovedAside),
-    }
+    load_by(path, LARGEST_STATE_FILE, parse)
+}
+
+/// Reads a state file and moves nothing; `None`: there is none that can be understood.
+pub fn look<T: StateFile>(path: &Path) -> Option<T> {
+    parse(&read(path, LARGEST_STATE_FILE).ok()??).ok()
 }
 
 /// The pure part of [`load`].
 pub fn parse<T: StateFile>(bytes: &[u8]) -> std::result::Result<T, String> {
-    #[derive(serde::Deserialize)]
-    struct Versioned {
-        version: u64,
-    }
     // What netsky wrote itself begins with its version and need not be read twice.
     if !bytes.starts_with(format!("{{\"version\":{},", T::VERSION).as_bytes()) {
-        let versioned: Versioned = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-        if versioned.version != T::VERSION {
-            return Err(format!("its version is {}, this netsky knows {}", versioned.version, T::VERSION));
+        let Versioned { version } = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        if version != T::VERSION {
+            return Err(format!("its version is {version}, this netsky knows {}", T::VERSION));
         }
     }
     serde_json::from_slice(bytes).map_err(|error| error.to_string())
+}
+
+/// The version of a state file, whatever else it holds; `None` where it does not say one.
+pub fn version_of(bytes: &[u8]) -> Option<u64> {
+    serde_json::from_slice::<Versioned>(bytes).ok().map(|versioned| versioned.version)
+}
+
+#[derive(serde::Deserialize)]
+struct Versioned {
+    version: u64,
 }
 
 /// Replaces a state file, durably.
@@ -337,18 +314,6 @@ pub fn to_line<T: Serialize>(value: &T, path: &Path) -> Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec(value).map_err(|error| failed("encoding", path)(error.into()))?;
     bytes.push(b'\n');
     Ok(bytes)
-}
-
-/// Moves a file that could not be understood to `corrupt/` in its directory, under a name of its own.
-pub fn move_aside(path: &Path, why: String) -> Result<MovedAside> {
-    let dir = parent_of(path).join("corrupt");
-    make_dir(&dir)?;
-    let mut name = OsString::from(RestartId::fresh().to_string());
-    name.push("-");
-    name.push(path.file_name().unwrap_or_default());
-    let aside = dir.join(name);
-    rename(path, &aside)?;
-    Ok(MovedAside { path: path.to_owned(), aside, why })
 }
 
 /// The names in `dir` that are UTF-8 and no temporaries, sorted; empty where there is no such directory. The second

@@ -8,16 +8,13 @@ pub mod environment;
 pub mod epochs;
 pub mod spawned;
 
-use crate::persist::{self, Loaded, MovedAside, PersistError, StateFile};
+use crate::persist::{self, Loaded, PersistError, StateFile};
 use std::path::Path;
 
-/// A state file's value, its default where there is none, and what had to be moved aside.
-pub(crate) fn load_or_default<T: StateFile + Default>(
-    path: &Path,
-) -> Result<(T, Option<MovedAside>), PersistError> {
+/// A state file's value; its default where there is none, or none that could be understood.
+pub(crate) fn load_or_default<T: StateFile + Default>(path: &Path) -> Result<T, PersistError> {
     Ok(match persist::load::<T>(path)? {
-        Loaded::Absent => (T::default(), None),
-        Loaded::Present(value) => (value, None),
-        Loaded::MovedAside(moved) => (T::default(), Some(moved)),
+        Loaded::Present(value) => value,
+        Loaded::Absent | Loaded::MovedAside(_) => T::default(),
     })
 }

@@ -47,6 +47,9 @@ const RECORD_WAIT: Duration = Duration::from_millis(700);
 pub struct HookTerms {
     version: u64,
     generation: Generation,
+    /// The profile's name.
+    #[serde(rename = "type", default)]
+    profile: Option<String>,
     marker: String,
     hooks: Hooks,
     part: usize,
@@ -59,6 +62,7 @@ impl HookTerms {
         Self {
             version: Self::VERSION,
             generation,
+            profile: Some(profile.name.clone()),
             marker: profile.marker.core().to_owned(),
             hooks: profile.hooks,
             part: profile.part_bytes,
@@ -77,6 +81,16 @@ impl HookTerms {
             Ok(Loaded::Present(terms)) => Some(terms),
             Ok(Loaded::Absent | Loaded::MovedAside(_)) | Err(_) => None,
         }
+    }
+
+    /// The generation that they are for.
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// The name of the profile that the agent was spawned with; older versions did not write it.
+    pub fn profile(&self) -> Option<&str> {
+        self.profile.as_deref()
     }
 
     /// How long a part of a message may be that the agent's model reads as the output of a command.
@@ -182,7 +196,7 @@ impl Call {
     }
 
     fn standing(&self) -> Standing {
-        let Ok((spawned, _)) = Spawned::load(&self.home) else {
+        let Some(spawned) = Spawned::look(&self.home) else {
             return Standing::Unrecorded { server: None };
         };
         if spawned.generation(self.agent) != Some(self.generation) {
@@ -229,9 +243,6 @@ impl Call {
         budget: usize,
     ) -> crate::handoff::Result<(String, Vec<EnvelopeId>)> {
         let batch = inbox.open(waiting, READ_AT_ONCE)?;
-        for moved in &batch.moved_aside {
-            Event::new("moved-aside").with("agent", self.agent).with("why", moved).log(&self.home);
-        }
         for error in &batch.unreadable {
             Event::new("unreadable").with("agent", self.agent).with("why", words(error)).log(&self.home);
         }

@@ -138,6 +138,7 @@ pub(super) fn home_error(error: HomeError) -> CommandError {
         let hint = remedy(path, *why);
         return CommandError::new(Exit::Configuration, "opening the home").because(error).hint(hint);
     }
+    let repair;
     let hint = match &error {
         HomeError::Nowhere => "export NETSKY_HOME=/a/directory/of/your/own",
         HomeError::Relative { .. } => "export NETSKY_HOME=\"$PWD/netsky-home\"",
@@ -146,7 +147,13 @@ pub(super) fn home_error(error: HomeError) -> CommandError {
             "NETSKY_HOME=\"$HOME/.netsky-home\" netsky up   # a directory that does not exist yet, or is empty"
         }
         HomeError::Missing { .. } => "netsky up --agent demo",
-        HomeError::Unreadable { .. } => "move the home away and run: netsky up",
+        HomeError::OtherVersion { .. } => {
+            "NETSKY_HOME=\"$HOME/.netsky-home\" netsky up   # or the netsky that made this home"
+        }
+        HomeError::Unreadable { path, .. } => {
+            repair = repair_of(&path.join("home.json"));
+            &repair
+        }
         HomeError::Inaccessible { .. } | HomeError::Unwritable { .. } => {
             "NETSKY_HOME=/a/directory/you/may/write netsky up"
         }
@@ -164,4 +171,11 @@ pub(super) fn remedy(path: &Path, why: NotOurs) -> String {
         NotOurs::Open { .. } => format!("chmod go-w {shown}   # after a look at what others put there"),
         NotOurs::Shared { .. } => format!("cp -p {shown} {shown}.own && mv {shown}.own {shown}"),
     }
+}
+
+/// Whose the directory is, a person has to say; nothing else is lost with the file.
+fn repair_of(file: &Path) -> String {
+    let [old, new] = [file.with_extension("json.corrupt"), file.to_owned()]
+        .map(|path| shell_word(&path.display().to_string()));
+    format!("mv {new} {old} && echo '{{\"version\":1}}' > {new}   # if that home is netsky's")
 }

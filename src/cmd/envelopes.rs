@@ -14,7 +14,7 @@ use crate::clock;
 use crate::handoff::claim::{self, Claim};
 use crate::handoff::envelope::Encoding;
 use crate::handoff::inbox::{Inbox, Place};
-use crate::handoff::{self, Envelope, HandoffError, LARGEST_ENVELOPE, LARGEST_TEXT, parts};
+use crate::handoff::{self, Envelope, HandoffError, LARGEST_TEXT, parts};
 use crate::id::{EnvelopeId, Generation};
 use crate::name::{Actor, AgentName};
 use crate::paths::Home;
@@ -154,7 +154,6 @@ impl Whereabouts {
     /// Looks in the order in which envelopes move, so that none slips past.
     pub(super) fn look(home: &Home) -> handoff::Result<Self> {
         let pending = claim::pending(home)?;
-        pending.moved_aside.iter().for_each(setting::say_moved_aside);
         let claims = pending.claims.into_iter().map(|claim| (claim.id(), claim)).collect();
         let mut places = BTreeMap::new();
         for agent in Inbox::agents(home)? {
@@ -198,13 +197,6 @@ pub(super) fn of_claim(home: &Home, claim: &Claim) -> handoff::Result<Option<Env
     let name = claim.name();
     Ok(bytes
         .map(|bytes| Envelope::new(name.id, name.from, claim.to(), &bytes, claim.generation(), claim.ts())))
-}
-
-/// An archived envelope; `None` where it was pruned meanwhile.
-pub(super) fn archived(home: &Home, name: handoff::EnvelopeName) -> handoff::Result<Option<Envelope>> {
-    let path = home.archive().join(name.file());
-    let Some(bytes) = persist::read(&path, LARGEST_ENVELOPE)? else { return Ok(None) };
-    Envelope::parse(&bytes, name).map(Some).map_err(|why| HandoffError::EnvelopeCorrupt { path, why })
 }
 
 /// The one id that begins with `query`, in upper or lower case.
@@ -269,6 +261,7 @@ fn file_hint(error: &HandoffError, command: &str) -> Option<String> {
 mod tests {
     use super::super::scene::{Scene, assert_valid};
     use super::*;
+    use crate::handoff::archive;
     use crate::handoff::claim::{Address, Claimed, claim};
     use crate::handoff::deliver::deliver;
     use crate::handoff::source::Source;
@@ -312,7 +305,7 @@ mod tests {
         let claim = claimed(&scene, b"\xff\n");
         let before = of_claim(&scene.home, &claim).unwrap().unwrap();
         deliver(&scene.home, &claim).unwrap();
-        assert_eq!(archived(&scene.home, claim.name()).unwrap(), Some(before));
+        assert_eq!(archive::load(&scene.home, claim.name()).unwrap(), Some(before));
         assert_eq!(of_claim(&scene.home, &claim).unwrap(), None);
     }
 

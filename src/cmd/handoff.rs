@@ -112,7 +112,7 @@ fn rows(home: &Home, unreadable: &mut Vec<HandoffError>) -> crate::handoff::Resu
     }
     for name in archived.names {
         let state = seen.state_of(name.id, HandoffState::Delivered);
-        match envelopes::archived(home, name) {
+        match archive::load(home, name) {
             Ok(envelope) => rows.extend(envelope.map(|envelope| Row::of(&envelope, state))),
             Err(error) if error.is_odd() => say_unreadable(&error),
             Err(error) => unreadable.push(error),
@@ -139,7 +139,7 @@ fn show(home: &Home, query: &str, json: bool, caller: &Caller) -> Result<Exit, C
         .map_err(|error| error.hint("netsky handoff list"))?;
     let claim = seen.claims().find(|claim| claim.id() == id);
     let envelope = match (names.into_iter().find(|name| name.id == id), claim) {
-        (Some(name), _) => envelopes::archived(home, name),
+        (Some(name), _) => archive::load(home, name),
         (None, Some(claim)) => envelopes::of_claim(home, claim),
         (None, None) => Ok(None),
     };
@@ -191,7 +191,7 @@ fn writer(
             let spawned = Spawned::load(home);
             let spawned =
                 spawned.map_err(|error| CommandError::failed("reading what was spawned").because(error))?;
-            Ok((named, setting::loaded(spawned).generation(named)))
+            Ok((named, spawned.generation(named)))
         }
         (None, None) => Err(CommandError::usage("writing a draft")
             .because("this is no agent's session, so say whose draft it is")
@@ -301,7 +301,7 @@ mod tests {
         assert_eq!(scene.read("home/handoff/draft/agent0.md"), "go on\n");
         assert!(file.exists());
         let generation = spawned.generation(AgentName::ROOT).unwrap();
-        assert!(draft::source(&scene.home, AgentName::ROOT, generation).unwrap().is_some());
+        assert!(draft::source(&scene.home, AgentName::ROOT, generation, clock::utc_now()).unwrap().is_some());
     }
 
     #[test]

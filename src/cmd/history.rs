@@ -11,7 +11,6 @@ use crate::status::{HistoryDocument, Palette, Phase, PhaseEntry, Record, Screen,
 use crate::text;
 
 use super::envelopes::{self, Whereabouts};
-use super::setting::say_moved_aside;
 use super::{Caller, CommandError, Exit, output};
 
 /// List the restarts that are kept, show one, or follow the one in flight
@@ -54,7 +53,7 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
 }
 
 fn list(home: &Home, store: &Store, json: bool, caller: &Caller) -> Result<Exit, CommandError> {
-    let records = store.list(&mut |moved| say_moved_aside(&moved));
+    let records = store.list();
     let records = records.map_err(|error| CommandError::failed("reading the restarts").because(error))?;
     let envelopes = Whereabouts::look(home).map_err(envelopes::failed("looking for the hand-overs"))?;
     let restarts: Vec<Record> = records.into_iter().map(|record| seen_among(&envelopes, record)).collect();
@@ -69,7 +68,7 @@ fn list(home: &Home, store: &Store, json: bool, caller: &Caller) -> Result<Exit,
 }
 
 fn show(home: &Home, store: &Store, id: &str, json: bool, caller: &Caller) -> Result<Exit, CommandError> {
-    let record = store.find(id, &mut |moved| say_moved_aside(&moved));
+    let record = store.find(id);
     let record = record.map_err(|error| {
         CommandError::failed("looking for a restart").because(error).hint("netsky history")
     })?;
@@ -103,7 +102,7 @@ fn seen_now(home: &Home, record: Record) -> Result<Record, CommandError> {
 
 fn follow(home: &Home, store: &Store, json: bool) -> Result<Exit, CommandError> {
     let failed = |error| CommandError::failed("following the restart").because(error);
-    let Some(mut record) = store.latest(&mut |moved| say_moved_aside(&moved)).map_err(failed)? else {
+    let Some(mut record) = store.latest().map_err(failed)? else {
         return Err(CommandError::failed("following the restart").because("there was none yet"));
     };
     if record.phase().is_terminal() {
@@ -130,7 +129,7 @@ fn follow(home: &Home, store: &Store, json: bool) -> Result<Exit, CommandError> 
 
 /// The record once it has more than `said` phases.
 fn next_look(store: &Store, id: RestartId, said: usize) -> Result<Option<Record>, CommandError> {
-    let look = || match store.find(&id.to_string(), &mut |moved| say_moved_aside(&moved)) {
+    let look = || match store.find(&id.to_string()) {
         Ok(record) => (record.phases().len() > said).then_some(Ok(record)),
         Err(error) => Some(Err(CommandError::failed(format!("following the restart {id}")).because(error))),
     };

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use crate::agent::hook::{self, Call};
 use crate::clock;
+use crate::events::Event;
+use crate::persist;
 use crate::process;
 
 use super::{Caller, CommandError, Exit, output};
@@ -48,6 +50,10 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
         }
     };
     let Some(agent) = caller.agent(&home) else { return Ok(Exit::Done) };
+    let of = home.clone();
+    persist::on_moved_aside(move |moved| {
+        Event::new("moved-aside").with("agent", agent).with("why", moved).log(&of);
+    });
     let event = args.event.to_string_lossy().into_owned();
     let lineage = match process::ancestors(rustix::process::getpid().as_raw_nonzero().get()) {
         Ok(lineage) => lineage,

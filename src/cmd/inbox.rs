@@ -20,7 +20,6 @@ use crate::state::spawned::Spawned;
 
 use super::envelopes::{self, Row, failed, state_at};
 use super::handoff::own_generation;
-use super::setting::{self, say_moved_aside};
 use super::{Caller, CommandError, Exit, output};
 
 /// Read the messages that wait for an agent, and mark them taken
@@ -112,7 +111,6 @@ fn rows(inbox: &Inbox, all: bool, unreadable: &mut Vec<HandoffError>) -> Handed<
     let mut rows = Vec::with_capacity(names.len());
     for some in names.chunks(READ_AT_ONCE) {
         let batch = inbox.open(Waiting { names: some.to_vec(), ..Waiting::default() }, READ_AT_ONCE)?;
-        batch.moved_aside.iter().for_each(say_moved_aside);
         unreadable.extend(batch.unreadable);
         skipped += batch.skipped;
         rows.extend(batch.pending.iter().map(|pending| {
@@ -140,9 +138,8 @@ fn next(home: &Home, inbox: &Inbox, caller: &Caller) -> Result<Exit, CommandErro
     let reader = reader(home, agent, caller)?;
     let terms = HookTerms::load(home, agent);
     let part = terms.as_ref().map_or(DEFAULT_PART, HookTerms::part);
-    let Next { reading, more, skipped, mut unreadable, moved_aside } =
+    let Next { reading, more, skipped, mut unreadable } =
         inbox.next(reader, part).map_err(failed(doing()))?;
-    moved_aside.iter().for_each(say_moved_aside);
     say_skipped(skipped);
     // It is not empty where there is something that cannot be read.
     if reading.is_none()
@@ -177,7 +174,7 @@ fn reader(home: &Home, agent: AgentName, caller: &Caller) -> Result<Option<Gener
     }
     let spawned = Spawned::load(home);
     let spawned = spawned.map_err(|error| CommandError::failed("reading what was spawned").because(error))?;
-    Ok(setting::loaded(spawned).generation(agent))
+    Ok(spawned.generation(agent))
 }
 
 /// Whether hooks of this generation report: then the end of its turn marks taken what it was shown.

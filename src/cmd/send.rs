@@ -26,7 +26,7 @@ use crate::text;
 use super::envelopes::{failed, failed_on_file, state_at};
 use super::handoff::{own_generation, read};
 use super::notify::{self, Notified};
-use super::setting::{self, Settings};
+use super::setting::Settings;
 use super::{Caller, CommandError, Exit, output};
 
 /// Send a message to an agent's inbox and nudge the agent
@@ -120,8 +120,8 @@ struct Known {
 impl Known {
     fn look(settings: &Settings) -> Result<Self, CommandError> {
         let failed = |error| CommandError::failed("reading which agents there are").because(error);
-        let desired = setting::loaded(Desired::load(&settings.home).map_err(failed)?);
-        let spawned = setting::loaded(Spawned::load(&settings.home).map_err(failed)?);
+        let desired = Desired::load(&settings.home).map_err(failed)?;
+        let spawned = Spawned::load(&settings.home).map_err(failed)?;
         Ok(Self {
             desired: desired.agents.into_keys().collect(),
             spawned: spawned.agents.into_keys().collect(),
@@ -178,10 +178,7 @@ fn send(settings: &Settings, bytes: &[u8], address: Address) -> Handed<Delivered
         return Err(crate::handoff::HandoffError::SourceMissing { path: "-".into() });
     };
     match deliver::deliver(&settings.home, &claim) {
-        Ok(delivery) => {
-            delivery.moved_aside.iter().for_each(setting::say_moved_aside);
-            Ok(Delivered::of(&delivery))
-        }
+        Ok(delivery) => Ok(Delivered::of(&delivery)),
         Err(error) => {
             say_kept(claim.id(), address.to);
             Err(error)

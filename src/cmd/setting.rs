@@ -11,7 +11,7 @@ use crate::id::{Generation, RestartId};
 use crate::lock::{self, Asked, Holder, Lock, LockError};
 use crate::owner::NotOurs;
 use crate::paths::Home;
-use crate::persist::{self, MovedAside};
+use crate::persist;
 use crate::process::{self, ProcessId};
 use crate::state::spawned::Spawned;
 use crate::status::{Phase, Record, RecordName, Store};
@@ -55,20 +55,9 @@ pub(super) fn possible_home(caller: &Caller) -> Result<Home, CommandError> {
     }
 }
 
-/// A file that could not be understood: one loud line. The sink of everything that moves files aside.
-pub(super) fn say_moved_aside(moved: &MovedAside) {
-    output::talk(&text::printable(&format!("netsky: {moved}")));
-}
-
 /// Texts that were taken from their senders and could not be delivered yet: one loud line each.
 pub(super) fn say_stuck(stuck: &[String]) {
     stuck.iter().for_each(|line| output::talk(&format!("netsky: {line}")));
-}
-
-/// The same for a loader that may have moved its file.
-pub(super) fn loaded<T>((value, moved): (T, Option<MovedAside>)) -> T {
-    moved.iter().for_each(say_moved_aside);
-    value
 }
 
 /// An error with its causes, on one line.
@@ -155,7 +144,7 @@ pub(super) fn take_lock_for_restart(
     let mut lock = ask_for_lock(home, RESTART, wait)?;
     let failed = |error| CommandError::failed("reading what was before").because(error);
     let id = Store::of(home, usize::MAX).next_id().map_err(failed)?;
-    let generation = loaded(Spawned::load(home).map_err(failed)?).next_generation();
+    let generation = Spawned::load(home).map_err(failed)?.next_generation();
     name_holder(&mut lock, RESTART, id)?;
     Ok((lock, Names { id, generation }))
 }
@@ -230,8 +219,7 @@ fn phase_of(home: &Home, id: &str) -> Option<Phase> {
     let (names, _) = persist::list(&home.restart_status()).ok()?;
     let is_it = |name: &&String| RecordName::parse(name).is_some_and(|name| name.id().to_string() == id);
     let name = names.iter().rev().find(is_it)?;
-    let bytes = persist::read(&home.restart_status().join(name), 1 << 20).ok()??;
-    persist::parse::<Record>(&bytes).ok().map(|record| record.phase())
+    persist::look::<Record>(&home.restart_status().join(name)).map(|record| record.phase())
 }
 
 #[cfg(test)]

@@ -110,10 +110,13 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// What should run now, else as many clones as are configured.
+    /// What should run now, else what runs, else as many clones as are configured.
     pub(super) fn default_extent(&self) -> Result<Extent, CommandError> {
-        let (desired, _) = Desired::load(&self.settings.home)
+        let mut desired = Desired::load(&self.settings.home)
             .map_err(|error| CommandError::failed("reading what should run").because(error))?;
+        if desired.since.is_none() {
+            desired = scene::look(&self.settings.home, &self.tmux).map_err(Trouble::from)?.desired;
+        }
         let configured = self.settings.loaded.config.constellation.clones;
         Ok(Extent::desired(&desired).unwrap_or_else(|| Extent::whole(configured)))
     }

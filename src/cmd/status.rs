@@ -127,9 +127,6 @@ pub(super) fn see(caller: &Caller, settings: &Settings, tmux: &Tmux) -> Result<S
         }
         Err(error) => return Err(crate::constellation::trouble::Trouble::from(error).into()),
     };
-    for moved in &scene.moved_aside {
-        output::talk(&format!("netsky: {moved}"));
-    }
     let answered = answer != TmuxAnswer::Unknown;
     let (observed, answer) = match observe::agents(home, config, tmux, &caller.netsky, &scene, answered) {
         Ok(observed) => (observed, answer),
@@ -139,9 +136,8 @@ pub(super) fn see(caller: &Caller, settings: &Settings, tmux: &Tmux) -> Result<S
         }
     };
     let records = Store::of(home, config.restart.status_keep);
-    let last = records
-        .latest(&mut |moved| output::talk(&format!("netsky: {moved}")))
-        .map_err(|error| CommandError::failed("reading the last restart").because(error))?;
+    let last =
+        records.latest().map_err(|error| CommandError::failed("reading the last restart").because(error))?;
     let blocking = blocking(home, &observed, last.as_ref(), answer);
     let document = StatusDocument {
         version: 1,

@@ -250,7 +250,7 @@ fn take_over<'s>(stage: &'s Stage<'_>, task: &Task, lock: Lock) -> Result<Restar
     let home = &stage.settings.home;
     let store = Store::of(home, stage.settings.loaded.config.restart.status_keep);
     let record = store
-        .find(&id.to_string(), &mut |_| {})
+        .find(&id.to_string())
         .map_err(|error| CommandError::failed("reading the record").because(error))?;
     let claim = match claim {
         Some(id) => claim::find(home, *id)
@@ -277,7 +277,7 @@ fn wait_for_turn(stage: &Stage<'_>, file: &OrderFile) {
     let home = &stage.settings.home;
     let limit = Deadline::after(TURN_WAIT);
     let Some(agent) = file.caller_agent else { return };
-    let spawned = Spawned::load(home).map(|(spawned, _)| spawned).unwrap_or_default();
+    let spawned = Spawned::load(home).unwrap_or_default();
     let generation = spawned.generation(agent);
     let process = spawned.agents.get(&agent).and_then(|spawn| spawn.pane.as_ref()?.process);
     process::poll(Duration::from_millis(25), limit, || {

@@ -58,10 +58,10 @@ impl Config {
         let home = home.map(Path::new).filter(|home| home.is_absolute());
         let mut problems = Vec::new();
         let (file, is_named) = locate(inputs, home, &mut problems);
-        let text = match read_file(&file) {
+        let text = match text_of(&file) {
             Ok(text) => text,
-            Err(source) => {
-                problems.push(Problem::Unreadable { path: file.clone(), source });
+            Err(problem) => {
+                problems.push(problem);
                 None
             }
         };
@@ -157,9 +157,20 @@ fn variable(inputs: &Inputs<'_>, name: &'static str, problems: &mut Vec<Problem>
     None
 }
 
-/// The text of a regular file; `None` where there is none. Links of ours are followed: configuration often lives
+/// The text of the file; `None` where there is none.
+fn text_of(path: &Path) -> Result<Option<String>, Problem> {
+    let bytes = read_file(path).map_err(|source| Problem::Unreadable { path: path.to_owned(), source })?;
+    let Some(bytes) = bytes else { return Ok(None) };
+    String::from_utf8(bytes).map(Some).map_err(|error| {
+        let (until, bytes) = (error.utf8_error().valid_up_to(), error.as_bytes());
+        let line = 1 + bytes.iter().take(until).filter(|byte| **byte == b'\n').count();
+        Problem::Syntax { path: path.to_owned(), line, message: "it is not UTF-8".to_owned() }
+    })
+}
+
+/// What a regular file holds; `None` where there is none. Links of ours are followed: configuration often lives
 /// elsewhere. It says what is run, so that it has to be ours or the administrator's alone.
-fn read_file(path: &Path) -> io::Result<Option<String>> {
+fn read_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
     owner::setting(path)?;
     match fs::metadata(path) {
         Ok(metadata) if !metadata.is_file() => {
@@ -178,9 +189,7 @@ fn read_file(path: &Path) -> io::Result<Option<String>> {
     if bytes.len() as u64 > LARGEST_FILE {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
     }
-    String::from_utf8(bytes)
-        .map(Some)
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
+    Ok(Some(bytes))
 }
 
 /// What stands behind `#` on a line whose value holds none.

@@ -68,7 +68,8 @@ pub fn carry_out(
 ) -> Result<Lowered, Trouble> {
     let Prepared { scene, plan, agents } = prepared;
     if means.actor.is_owner() {
-        OwnerEpochs::raise(means.home, names.map_or(Scope::All, Scope::Agents))?;
+        let scope = names.map_or(Scope::All, Scope::Agents);
+        OwnerEpochs::raise(means.home, scope, clock::utc_now())?;
     }
     // First of all, so that nothing revives what is being ended.
     means.desire("down", scene, |desired| desired.retain(|name, _| !agents.contains(name)))?;

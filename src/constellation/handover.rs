@@ -39,7 +39,7 @@ pub fn claim(
         Wanted::Given(source) => (source.clone(), actor),
         Wanted::Draft => {
             let draft =
-                ending.map(|ending| draft::source(home, AgentName::ROOT, ending)).transpose()?.flatten();
+                ending.map(|ending| draft::source(home, AgentName::ROOT, ending, now)).transpose()?.flatten();
             let Some(draft) = draft else { return Ok(None) };
             (draft, Actor::Agent(AgentName::ROOT))
         }

@@ -43,8 +43,7 @@ pub fn recover(home: &Home, held: &Lock, now: DateTime<Utc>) -> handoff::Result<
 /// # Errors
 /// The records cannot be read or written.
 pub fn close_records(home: &Home, held: &Lock, own: Option<RestartId>) -> Result<(), PersistError> {
-    let mut note = |moved| Event::new("moved-aside").with("why", moved).log(home);
-    for record in Store::of(home, usize::MAX).settle(held, own, &mut note)? {
+    for record in Store::of(home, usize::MAX).settle(held, own)? {
         Event::new("restart-interrupted").with("id", record.id).log(home);
     }
     Ok(())
@@ -60,7 +59,7 @@ pub fn deliver_all_but(
     own: Option<EnvelopeId>,
     now: DateTime<Utc>,
 ) -> handoff::Result<Recovered> {
-    let (spawned, _) = Spawned::load(home)?;
+    let spawned = Spawned::load(home)?;
     let mut is_due = |claim: &Claim| Some(claim.id()) != own && !is_for_the_next(claim, &spawned);
     let replay = deliver::replay(home, &mut is_due)?;
     for delivery in &replay.delivered {
@@ -75,9 +74,6 @@ pub fn deliver_all_but(
             claim.id(),
             claim.to()
         ));
-    }
-    for moved in &replay.moved_aside {
-        Event::new("moved-aside").with("why", moved).log(home);
     }
     deliver::sweep(home, now)?;
     Ok(Recovered { delivered: replay.delivered.len(), stuck })

@@ -113,7 +113,7 @@ impl<'a> Restart<'a> {
             Extent::Named(_) => Scope::Agents(&named),
         };
         if means.actor.is_owner() {
-            OwnerEpochs::raise(means.home, scope)?;
+            OwnerEpochs::raise(means.home, scope, clock::utc_now())?;
             means.surroundings.store(means.home)?;
         }
         let store = Store::of(means.home, means.config.restart.status_keep);

@@ -3,19 +3,22 @@
 //! One conversation with tmux, however many agents there are. That there is no server is an answer; that there is no
 //! answer is not "nothing runs".
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::agent::beacon::{self, Activity, Beacon};
+use crate::agent::hook::HookTerms;
 use crate::clock;
 use crate::config::{Config, Socket as ConfiguredSocket};
+use crate::id::Generation;
 use crate::name::AgentName;
 use crate::paths::Home;
-use crate::persist::{MovedAside, PersistError};
+use crate::persist::PersistError;
 use crate::process::{self, ProcessId};
-use crate::state::desired::Desired;
+use crate::state::desired::{Desired, DesiredAgent};
 use crate::state::spawned::{Spawn, Spawned};
-use crate::tmux::{NoAnswer, PaneId, PaneRow, Snapshot, Socket, Tmux};
+use crate::tmux::{LaunchMark, NoAnswer, PaneId, PaneRow, Snapshot, Socket, Tmux};
 
 use super::plan::Present;
 
@@ -34,8 +37,6 @@ pub struct Scene {
     pub screens: BTreeMap<PaneId, String>,
     /// The beacons that were read with it, of the generations on record.
     pub beacons: BTreeMap<AgentName, Beacon>,
-    /// What could not be understood and lies aside now.
-    pub moved_aside: Vec<MovedAside>,
 }
 
 /// The scene cannot be seen.
@@ -85,11 +86,9 @@ pub fn socket(config: &Config, home: &Home) -> Socket {
 
 /// What netsky remembers, without asking tmux.
 pub fn remembered(home: &Home) -> Result<Scene, PersistError> {
-    let (desired, moved_desired) = Desired::load(home)?;
-    let (spawned, moved_spawned) = Spawned::load(home)?;
-    let moved_aside = moved_desired.into_iter().chain(moved_spawned).collect();
+    let (desired, spawned) = (Desired::load(home)?, Spawned::load(home)?);
     let (present, screens, beacons) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
-    Ok(Scene { desired, spawned, snapshot: None, present, screens, beacons, moved_aside })
+    Ok(Scene { desired, spawned, snapshot: None, present, screens, beacons })
 }
 
 /// Looks at everything.
@@ -154,7 +153,7 @@ fn look_at(home: &Home, tmux: &Tmux, mut scene: Scene, panes: &[PaneId]) -> Resu
         if let Some(error) = second_server(snapshot.server.pid, scene.spawned.server) {
             return Err(error);
         }
-        recall(home, snapshot, &mut scene.spawned, &scene.desired);
+        recall(home, snapshot, &mut scene.spawned, &mut scene.desired);
         scene.present = present(home, snapshot, &scene.spawned);
     }
     Ok(scene)
@@ -195,34 +194,51 @@ impl Scene {
 }
 
 /// What was spawned is told by the panes' marks and by the server too: where the file was lost, or its writer was killed
-/// just before, what runs is not forgotten. In memory only; the next verb that writes makes it durable.
-fn recall(home: &Home, snapshot: &Snapshot, spawned: &mut Spawned, desired: &Desired) {
+/// just before, what runs is not forgotten. And where nobody knows what should run, what runs should: else the next
+/// restart would end it as one too many. In memory only; the next verb that writes makes it durable.
+fn recall(home: &Home, snapshot: &Snapshot, spawned: &mut Spawned, desired: &mut Desired) {
     if snapshot.server.home.is_some() {
         // Whoever else is on record has ended: else it would have been a second server.
         spawned.server = snapshot.server.process();
     }
-    for row in &snapshot.panes {
-        let Some(mark) = row.mark.as_ref().filter(|mark| mark.home == home.root() && row.dead.is_none())
-        else {
-            continue;
-        };
-        let Some(profile) = desired.agents.get(&mark.agent).map(|agent| agent.profile.clone()) else {
-            continue;
-        };
-        if row.agent() != Some(mark.agent) || spawned.revoked.contains(&mark.generation) {
+    let is_undecided = desired.since.is_none();
+    for (row, mark) in living(home, snapshot) {
+        if spawned.revoked.contains(&mark.generation) {
             continue;
         }
-        spawned.agents.entry(mark.agent).or_insert_with(|| Spawn {
-            generation: mark.generation,
-            profile,
-            session_number: 1,
-            workdir: process::dir_of(row.pid).unwrap_or_else(|| "/".into()),
-            at: clock::utc_now(),
-            pane: None,
-            ready: None,
-            cli_session: None,
-        });
+        if let Entry::Vacant(unknown) = spawned.agents.entry(mark.agent)
+            && let Some(profile) = profile_of(home, mark, desired)
+        {
+            let workdir = process::dir_of(row.pid).unwrap_or_else(|| "/".into());
+            unknown.insert(recalled(mark.generation, profile, workdir));
+        }
+        if is_undecided {
+            // It goes on as what it is; only where nobody knows what that is, the configuration decides.
+            let profile = spawned.agents.get(&mark.agent).map(|spawn| spawn.profile.clone());
+            let from_flag = profile.is_some();
+            let agent = DesiredAgent { profile: profile.unwrap_or_default(), from_flag };
+            desired.agents.insert(mark.agent, agent);
+        }
     }
+}
+
+/// The panes in which agents of this home live, with their marks.
+fn living<'s>(home: &'s Home, snapshot: &'s Snapshot) -> impl Iterator<Item = (&'s PaneRow, &'s LaunchMark)> {
+    let of_ours = |row: &'s PaneRow| Some((row, row.mark.as_ref()?));
+    let panes = snapshot.panes.iter().filter(|row| row.dead.is_none()).filter_map(of_ours);
+    panes.filter(|(row, mark)| mark.home == home.root() && row.agent() == Some(mark.agent))
+}
+
+/// The profile of a spawn that is not on record: it stands beside its launch order too.
+fn profile_of(home: &Home, mark: &LaunchMark, desired: &Desired) -> Option<String> {
+    let terms = HookTerms::load(home, mark.agent).filter(|terms| terms.generation() == mark.generation);
+    let noted = terms.and_then(|terms| terms.profile().map(str::to_owned));
+    noted.or_else(|| desired.agents.get(&mark.agent).map(|agent| agent.profile.clone()))
+}
+
+fn recalled(generation: Generation, profile: String, workdir: PathBuf) -> Spawn {
+    let (session_number, at) = (1, clock::utc_now());
+    Spawn { generation, profile, session_number, workdir, at, pane: None, ready: None, cli_session: None }
 }
 
 /// The sessions with agents' names. On a server of our own all are ours; elsewhere those whose pane carries our mark.
@@ -258,4 +274,71 @@ fn present(home: &Home, snapshot: &Snapshot, spawned: &Spawned) -> Vec<Present> 
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::profile::Profile;
+    use crate::tmux::ServerFacts;
+
+    fn home() -> (tempfile::TempDir, Home) {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::locate(Some(&dir.path().join("h")), None, None).unwrap();
+        home.create().unwrap();
+        (dir, home)
+    }
+
+    fn pane(home: &Home, number: u32, generation: Generation) -> PaneRow {
+        let agent = AgentName::Numbered(number);
+        let mark = LaunchMark { home: home.root().to_owned(), agent, generation };
+        PaneRow {
+            session: format!("${number}").parse().unwrap(),
+            session_name: agent.to_string(),
+            pane: format!("%{number}").parse().unwrap(),
+            pid: 1,
+            dead: None,
+            mark: Some(mark),
+            cursor: (0, 0),
+            history_size: 0,
+            window_activity: 0,
+            is_in_mode: false,
+            attached: 0,
+            size: (80, 24),
+        }
+    }
+
+    fn snapshot(panes: Vec<PaneRow>) -> Snapshot {
+        let server = ServerFacts { pid: 1, version: "3.4".into(), started_at: 0, home: None };
+        Snapshot { server, panes, people: Vec::new() }
+    }
+
+    #[test]
+    fn who_lives_is_known_again_as_what_it_is_though_both_files_are_lost() {
+        let (_dir, home) = home();
+        let [own, other, revoked] = [(); 3].map(|()| Generation::fresh());
+        let demo = Profile::resolve("demo", &BTreeMap::new(), std::path::Path::new("/opt/netsky")).unwrap();
+        let [zero, one, two] = [0, 1, 2].map(AgentName::Numbered);
+        HookTerms::of(&demo, own).write(&home, zero).unwrap();
+        // Of another spawn: what agent1 is, they do not say.
+        HookTerms::of(&demo, other).write(&home, one).unwrap();
+        let snapshot = snapshot(vec![pane(&home, 0, own), pane(&home, 1, own), pane(&home, 2, revoked)]);
+        let (mut spawned, mut desired) = (Spawned::default(), Desired::default());
+        spawned.revoke(revoked);
+        recall(&home, &snapshot, &mut spawned, &mut desired);
+        let spawn = &spawned.agents[&zero];
+        assert_eq!((spawn.generation, spawn.profile.as_str(), spawned.agents.len()), (own, "demo", 1));
+        let wish = |profile: &str, from_flag| DesiredAgent { profile: profile.into(), from_flag };
+        assert_eq!(desired.agents, [(zero, wish("demo", true)), (one, wish("", false))].into());
+        assert_eq!((desired.agents.get(&two), desired.since), (None, None));
+    }
+
+    #[test]
+    fn what_was_decided_stays_as_it_was() {
+        let (_dir, home) = home();
+        let decided = Desired::default().decided("down", crate::name::Actor::Owner, clock::utc_now());
+        let (mut spawned, mut desired) = (Spawned::default(), decided.clone());
+        recall(&home, &snapshot(vec![pane(&home, 0, Generation::fresh())]), &mut spawned, &mut desired);
+        assert_eq!((desired, spawned.agents.len()), (decided, 0));
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::agent::hook::HookTerms;
 use crate::agent::profile::Profile;
 use crate::clock;
 use crate::exit::Exit;
@@ -124,7 +125,7 @@ pub async fn carry_out(
             Extent::Whole { .. } => Scope::All,
             Extent::Named(_) => Scope::Agents(&names),
         };
-        OwnerEpochs::raise(means.home, scope)?;
+        OwnerEpochs::raise(means.home, scope, clock::utc_now())?;
         means.surroundings.store(means.home)?;
     }
     means.tidy();
@@ -135,6 +136,7 @@ pub async fn carry_out(
     means.go_on()?;
 
     note_panes(means, &mut prepared.scene)?;
+    note_terms(means, &prepared)?;
     let generation = prepared.scene.spawned.next_generation();
     let spawned: Vec<AgentName> = prepared.plan.spawn.iter().map(|wish| wish.name).collect();
     let left_alone = prepared.plan.keep.iter().map(|there| there.name).collect();
@@ -175,6 +177,22 @@ fn note_panes(means: &Means<'_>, scene: &mut Scene) -> Result<(), Trouble> {
     }
     if is_new {
         scene.spawned.store(means.home)?;
+    }
+    Ok(())
+}
+
+/// No hook of an agent is heard without the terms it was spawned with: what of them was lost is written anew.
+fn note_terms(means: &Means<'_>, prepared: &Prepared) -> Result<(), Trouble> {
+    for there in &prepared.plan.keep {
+        let Some(spawn) = prepared.scene.spawned.agents.get(&there.name) else { continue };
+        let known = HookTerms::load(means.home, there.name);
+        if known.is_some_and(|terms| terms.generation() == spawn.generation) {
+            continue;
+        }
+        // A profile that is configured no more proves nothing either.
+        if let Ok(profile) = Profile::resolve(&spawn.profile, &means.config.profiles, means.netsky) {
+            HookTerms::of(&profile, spawn.generation).write(means.home, there.name)?;
+        }
     }
     Ok(())
 }

@@ -1,8 +1,9 @@
 //! The archive: every envelope that was delivered, until retention takes the oldest.
 //!
-//! It is only read here; `deliver` writes and `retention` prunes.
+//! It is only read here; `deliver` writes, `copies` mends and `retention` prunes.
 
-use super::envelope::Envelope;
+use super::copies;
+use super::envelope::{Envelope, EnvelopeName};
 use super::{HandoffError, Listing, Result};
 use crate::id::EnvelopeId;
 use crate::paths::Home;
@@ -14,6 +15,14 @@ pub fn list(home: &Home) -> Result<Listing> {
     Ok(listing)
 }
 
+/// The envelope of that name; `None` where it was pruned, or cannot be understood and is in no inbox either.
+///
+/// # Errors
+/// It is no plain file of ours, or the system refused.
+pub fn load(home: &Home, name: EnvelopeName) -> Result<Option<Envelope>> {
+    copies::in_archive(home, name)
+}
+
 /// The envelope of that id.
 ///
 /// # Errors
@@ -21,5 +30,5 @@ pub fn list(home: &Home) -> Result<Listing> {
 pub fn read(home: &Home, id: EnvelopeId) -> Result<Envelope> {
     let missing = || HandoffError::NotInArchive { id };
     let name = list(home)?.names.into_iter().find(|name| name.id == id).ok_or_else(missing)?;
-    Envelope::load(&home.archive(), name)?.ok_or_else(missing)
+    load(home, name)?.ok_or_else(missing)
 }

@@ -18,7 +18,7 @@ use super::{HandoffError, LARGEST_TEXT, Result, is_there};
 use crate::id::{EnvelopeId, Generation};
 use crate::name::{Actor, AgentName};
 use crate::paths::Home;
-use crate::persist::{self, MovedAside, PersistError, Published};
+use crate::persist::{self, PersistError, Published};
 
 /// From whom to whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,19 +75,34 @@ impl Claim {
         taken.is_ok_and(|taken| origin.is_some_and(|origin| origin.is_same_file(&taken)))
     }
 
-    /// Its bytes, as the envelope will carry them.
+    /// Its bytes, as the envelope will carry them. One that is empty or too large is moved aside.
     pub(super) fn read(&self, home: &Home) -> Result<Vec<u8>> {
         let path = self.path(home);
         let odd = |why: &str| HandoffError::ClaimOdd { path: path.clone(), why: why.to_owned() };
+        let hopeless = |why: &str| self.put_aside(home, why).map_or_else(|error| error, |()| odd(why));
         match source::open(&path, LARGEST_TEXT) {
             Ok(Opened::Suitable(suitable)) => suitable.read(&path, LARGEST_TEXT),
-            Ok(Opened::Empty) => Err(odd("it is empty")),
+            Ok(Opened::Empty) => Err(hopeless("it is empty")),
             Ok(Opened::Absent) => Err(HandoffError::ClaimGone { id: self.id() }),
             Err(HandoffError::SourceUnreadable { path, source }) => {
                 Err(PersistError { doing: "reading the claim", path, source }.into())
             }
+            Err(HandoffError::SourceTooLarge { limit, .. }) => {
+                Err(hopeless(&format!("it is larger than {limit} bytes")))
+            }
             Err(error) => Err(odd(&error.to_string())),
         }
+    }
+
+    /// Moves a claim aside that nobody can ever be given, so that it is said once and not with every verb. For the
+    /// holder of the claim.
+    fn put_aside(&self, home: &Home, why: &str) -> Result<()> {
+        let path = self.path(home);
+        let came_from = self.origin().map(|origin| format!(", and came from {}", origin.display()));
+        let file = persist::open_regular(&path)?;
+        persist::put_aside(&path, &file, &format!("{why}{}", came_from.unwrap_or_default()))?;
+        persist::remove(&record::path(home, self.name))?;
+        Ok(())
     }
 }
 
@@ -109,8 +124,6 @@ pub struct Claims {
     pub claims: Vec<Claim>,
     /// How many entries are neither claims nor their records.
     pub skipped: usize,
-    /// Records that could not be understood: one loud line each. Their claims go to agent0.
-    pub moved_aside: Vec<MovedAside>,
 }
 
 /// Takes the hand-over that `source` stands for, if there is one, of at most `limit` bytes.
@@ -143,7 +156,7 @@ pub fn claim(
     }
 }
 
-/// All claims that are not yet delivered.
+/// All claims that are not yet delivered. One whose record could not be understood goes to agent0.
 pub fn pending(home: &Home) -> Result<Claims> {
     let (names, skipped) = persist::list(&home.claims())?;
     let mut found = Claims { skipped, ..Claims::default() };
@@ -152,7 +165,7 @@ pub fn pending(home: &Home) -> Result<Claims> {
         match stem.unwrap_or(text).parse::<EnvelopeName>() {
             Ok(_) if stem.is_some() => {}
             Ok(name) => {
-                let record = ClaimRecord::load(home, name, &mut |moved| found.moved_aside.push(moved))?;
+                let record = ClaimRecord::load(home, name)?;
                 found.claims.push(Claim { name, record });
             }
             Err(_) => found.skipped += 1,

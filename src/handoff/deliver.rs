@@ -9,11 +9,11 @@ use super::claim::{self, Claim};
 use super::envelope::{Envelope, EnvelopeName};
 use super::inbox::{Inbox, Place};
 use super::record::{self, ClaimRecord};
-use super::{HandoffError, LARGEST_ENVELOPE, Result, is_there};
+use super::{HandoffError, Result, is_there};
 use crate::failpoint::{self, Step as Left};
 use crate::name::AgentName;
 use crate::paths::Home;
-use crate::persist::{self, MovedAside, Published};
+use crate::persist::{self, Loaded, Published};
 use crate::process::ProcessId;
 
 /// A claim that was delivered.
@@ -25,8 +25,6 @@ pub struct Delivery {
     pub to: AgentName,
     /// What was left to do.
     pub outcome: Outcome,
-    /// An archived envelope of that name that could not be understood and was written again: one loud line.
-    pub moved_aside: Option<MovedAside>,
 }
 
 /// How a delivery ended. In each case the text is durable and will be, or is, in the inbox once.
@@ -51,8 +49,6 @@ pub struct Replay {
     pub failed: Vec<(Claim, HandoffError)>,
     /// Entries that are no claims.
     pub skipped: usize,
-    /// Records that could not be understood: one loud line each.
-    pub moved_aside: Vec<MovedAside>,
 }
 
 /// The steps, in order. After each one a crash loses nothing and doubles nothing.
@@ -95,7 +91,7 @@ pub fn deliver(home: &Home, claim: &Claim) -> Result<Delivery> {
 /// The claims cannot be listed. What fails for one claim is in [`Replay::failed`].
 pub fn replay(home: &Home, may_deliver: &mut dyn FnMut(&Claim) -> bool) -> Result<Replay> {
     let found = claim::pending(home)?;
-    let mut replay = Replay { skipped: found.skipped, moved_aside: found.moved_aside, ..Replay::default() };
+    let mut replay = Replay { skipped: found.skipped, ..Replay::default() };
     for claim in found.claims {
         if !may_deliver(&claim) {
             replay.kept.push(claim);
@@ -131,7 +127,7 @@ fn orphaned_records(home: &Home, now: DateTime<Utc>, is_alive: fn(ProcessId) -> 
         }
         // One that is young may belong to a claimant at work, and one whose claimant lives does: a wall clock that was
         // set makes it young or old by years.
-        let record = ClaimRecord::load(home, name, &mut |_| {})?;
+        let record = ClaimRecord::load(home, name)?;
         if (now - record.ts).abs() > TimeDelta::hours(1) && !record.claimant.is_some_and(is_alive) {
             removed += usize::from(persist::remove(&record::path(home, name))?);
         }
@@ -151,7 +147,7 @@ pub(super) struct Work<'a> {
 impl<'a> Work<'a> {
     pub(super) fn new(home: &'a Home, claim: &'a Claim) -> Self {
         let outcome = Outcome::Delivered;
-        let delivery = Delivery { name: claim.name, to: claim.to(), outcome, moved_aside: None };
+        let delivery = Delivery { name: claim.name, to: claim.to(), outcome };
         Self { home, claim, envelope: Vec::new(), delivery }
     }
 
@@ -213,16 +209,9 @@ impl<'a> Work<'a> {
     fn archive(&mut self) -> Result<()> {
         let path = self.archived();
         // The archive is believed before the claim: a writer may still have had the claimed file open.
-        match persist::read(&path, LARGEST_ENVELOPE) {
-            Ok(Some(bytes)) => match Envelope::parse(&bytes, self.claim.name) {
-                Ok(_) => {
-                    self.envelope = bytes;
-                    return Ok(());
-                }
-                Err(why) => self.delivery.moved_aside = Some(persist::move_aside(&path, why)?),
-            },
-            Ok(None) => {}
-            Err(error) => return Err(error.into()),
+        if let Loaded::Present(bytes) = Envelope::load_bytes(&self.home.archive(), self.claim.name)? {
+            self.envelope = bytes;
+            return Ok(());
         }
         self.envelope = self.composed()?;
         match persist::publish(&path, &self.envelope)? {

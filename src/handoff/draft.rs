@@ -51,20 +51,28 @@ pub fn write(
     Ok(persist::store(&record_path(home, agent), &Written { version: 1, generation, at: now })?)
 }
 
-/// When the draft of `agent` was written. `None`: there is no draft, or nothing (legible) says when.
-pub fn written(home: &Home, agent: AgentName) -> Result<Option<Written>> {
+/// The draft of `agent` as a hand-over, if it was written in `generation`. Where its record cannot be understood nobody
+/// knows when it was written; it counts as new then, because an old text that is handed over again does less harm than
+/// a new one that is not.
+pub fn source(
+    home: &Home,
+    agent: AgentName,
+    generation: Generation,
+    now: DateTime<Utc>,
+) -> Result<Option<Source>> {
     if !is_there(&home.draft(agent))? {
         return Ok(None);
     }
-    Ok(match persist::load(&record_path(home, agent))? {
-        Loaded::Present(written) => Some(written),
-        Loaded::Absent | Loaded::MovedAside(_) => None,
-    })
-}
-
-/// The draft of `agent` as a hand-over, if it was written in `generation`.
-pub fn source(home: &Home, agent: AgentName, generation: Generation) -> Result<Option<Source>> {
-    let ours = written(home, agent)?.is_some_and(|written| written.generation == Some(generation));
+    let ours = match persist::load::<Written>(&record_path(home, agent))? {
+        Loaded::Present(written) => written.generation == Some(generation),
+        Loaded::Absent => false,
+        Loaded::MovedAside(_) => {
+            // Should this command not get to it, the next one must not find a draft without a record.
+            let written = Written { version: 1, generation: Some(generation), at: now };
+            persist::store(&record_path(home, agent), &written)?;
+            true
+        }
+    };
     Ok(ours.then(|| Source::Draft(home.draft(agent))))
 }
 
@@ -83,18 +91,32 @@ mod tests {
         let home = Home::locate(Some(&dir.path().join("h")), None, None).unwrap();
         home.create().unwrap();
         let (old, new) = (Generation::fresh(), Generation::fresh());
-        assert_eq!(source(&home, AgentName::ROOT, old).unwrap(), None);
+        assert_eq!(source(&home, AgentName::ROOT, old, utc_now()).unwrap(), None);
         write(&home, AgentName::ROOT, b"so far", Some(old), 100, utc_now()).unwrap();
         let expected = Some(Source::Draft(home.draft(AgentName::ROOT)));
-        assert_eq!(source(&home, AgentName::ROOT, old).unwrap(), expected);
-        assert_eq!(source(&home, AgentName::ROOT, new).unwrap(), None);
+        assert_eq!(source(&home, AgentName::ROOT, old, utc_now()).unwrap(), expected);
+        assert_eq!(source(&home, AgentName::ROOT, new, utc_now()).unwrap(), None);
         // Killed between the text and its record: the text is newer than the record says.
         persist::replace(&home.draft(AgentName::ROOT), b"newer").unwrap();
-        assert_eq!(source(&home, AgentName::ROOT, new).unwrap(), None);
+        assert_eq!(source(&home, AgentName::ROOT, new, utc_now()).unwrap(), None);
         write(&home, AgentName::ROOT, b"newer", Some(new), 100, utc_now()).unwrap();
-        assert_eq!(source(&home, AgentName::ROOT, new).unwrap(), expected);
+        assert_eq!(source(&home, AgentName::ROOT, new, utc_now()).unwrap(), expected);
         assert!(write(&home, AgentName::ROOT, b"too long", Some(new), 3, utc_now()).is_err());
         assert_eq!(std::fs::read(home.draft(AgentName::ROOT)).unwrap(), b"newer");
+    }
+
+    #[test]
+    fn a_draft_whose_record_is_corrupt_is_handed_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::locate(Some(&dir.path().join("h")), None, None).unwrap();
+        home.create().unwrap();
+        let generation = Generation::fresh();
+        write(&home, AgentName::ROOT, b"so far", Some(generation), 100, utc_now()).unwrap();
+        persist::replace(&record_path(&home, AgentName::ROOT), b"{").unwrap();
+        for _ in 0..2 {
+            assert!(source(&home, AgentName::ROOT, generation, utc_now()).unwrap().is_some());
+        }
+        assert!(source(&home, AgentName::ROOT, Generation::fresh(), utc_now()).unwrap().is_none());
     }
 
     #[test]

@@ -12,10 +12,10 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{HandoffError, LARGEST_ENVELOPE, Result};
+use super::{LARGEST_ENVELOPE, Result};
 use crate::id::{EnvelopeId, Generation};
 use crate::name::{Actor, AgentName};
-use crate::persist::{self, StateFile};
+use crate::persist::{self, Loaded, StateFile};
 
 /// How [`Envelope::text`] stands for bytes that are not UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,20 +89,18 @@ impl Envelope {
         Ok(envelope)
     }
 
-    /// Reads the envelope `name` in `dir`; `None` where there is none.
+    /// Reads the envelope `name` in `dir`. What is no envelope of that name is moved aside.
     ///
     /// # Errors
-    /// It is no envelope of that name, or the system refused.
-    pub(super) fn load(dir: &Path, name: EnvelopeName) -> Result<Option<Self>> {
-        let path = dir.join(name.file());
-        // Asked first, so that something huge is refused without being read.
-        let length = std::fs::symlink_metadata(&path).map_or(0, |metadata| metadata.len());
-        if length > LARGEST_ENVELOPE {
-            let why = format!("it is larger than {LARGEST_ENVELOPE} bytes");
-            return Err(HandoffError::EnvelopeCorrupt { path, why });
-        }
-        let Some(bytes) = persist::read(&path, LARGEST_ENVELOPE)? else { return Ok(None) };
-        Self::parse(&bytes, name).map(Some).map_err(|why| HandoffError::EnvelopeCorrupt { path, why })
+    /// It is no plain file of ours, or the system refused.
+    pub(super) fn load(dir: &Path, name: EnvelopeName) -> Result<Loaded<Self>> {
+        Ok(persist::load_by(&dir.join(name.file()), LARGEST_ENVELOPE, |bytes| Self::parse(bytes, name))?)
+    }
+
+    /// The same, byte for byte.
+    pub(super) fn load_bytes(dir: &Path, name: EnvelopeName) -> Result<Loaded<Vec<u8>>> {
+        let parse = |bytes: &[u8]| Self::parse(bytes, name).map(|_| bytes.to_owned());
+        Ok(persist::load_by(&dir.join(name.file()), LARGEST_ENVELOPE, parse)?)
     }
 }
 

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 
+use super::copies;
 use super::envelope::{Envelope, EnvelopeName};
 use super::fence::Pending;
 use super::parts::{self, Part};
@@ -17,7 +18,7 @@ use super::{HandoffError, Listing, Result};
 use crate::id::{EnvelopeId, Generation};
 use crate::name::AgentName;
 use crate::paths::Home;
-use crate::persist::{self, MovedAside};
+use crate::persist;
 
 /// Where an envelope is. Sorts in the order in which it moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,8 +60,6 @@ pub struct Waiting {
     pub names: Vec<(EnvelopeName, Place)>,
     /// Entries that are no envelopes.
     pub skipped: usize,
-    /// What could not be understood: one loud line each.
-    pub moved_aside: Vec<MovedAside>,
 }
 
 /// Envelopes that were read, ready for printing.
@@ -74,8 +73,6 @@ pub struct Batch {
     pub skipped: usize,
     /// Envelopes that cannot be read: not that there are none.
     pub unreadable: Vec<HandoffError>,
-    /// What could not be understood: one loud line each.
-    pub moved_aside: Vec<MovedAside>,
 }
 
 /// What is to be printed next.
@@ -89,8 +86,6 @@ pub struct Next {
     pub skipped: usize,
     /// Envelopes that cannot be read: not that there are none.
     pub unreadable: Vec<HandoffError>,
-    /// What could not be understood: one loud line each.
-    pub moved_aside: Vec<MovedAside>,
 }
 
 /// A part of an envelope. What is printed is [`super::fence::fenced_part`] of it.
@@ -162,7 +157,7 @@ impl Inbox {
 
     fn load(&self, name: EnvelopeName) -> Result<Option<Envelope>> {
         for place in Place::ALL {
-            if let Some(envelope) = Envelope::load(&self.dir(place), name)? {
+            if let Some(envelope) = copies::in_inbox(&self.home, &self.dir(place), name)? {
                 return Ok(Some(envelope));
             }
         }
@@ -188,7 +183,7 @@ impl Inbox {
         let mut waiting = self.not_taken()?;
         let mut due = Vec::with_capacity(waiting.names.len());
         for (name, place) in std::mem::take(&mut waiting.names) {
-            if place == Place::Delivered || !self.is_shown_to(name.id, reader, &mut waiting.moved_aside)? {
+            if place == Place::Delivered || !self.is_shown_to(name.id, reader)? {
                 due.push((name, place));
             }
         }
@@ -196,31 +191,23 @@ impl Inbox {
         Ok(waiting)
     }
 
-    fn is_shown_to(
-        &self,
-        id: EnvelopeId,
-        reader: Option<Generation>,
-        report: &mut Vec<MovedAside>,
-    ) -> Result<bool> {
-        let shown = shown::load(&self.home, self.agent, id, report)?;
+    fn is_shown_to(&self, id: EnvelopeId, reader: Option<Generation>) -> Result<bool> {
+        let shown = shown::load(&self.home, self.agent, id)?;
         Ok(shown.is_some_and(|shown| shown.is_whole_for(reader)))
     }
 
     /// Reads the oldest `most` of what waits. What cannot be understood is moved aside, what cannot be read is
     /// reported: neither keeps the others waiting.
     pub fn open(&self, waiting: Waiting, most: usize) -> Result<Batch> {
-        let Waiting { names, skipped, moved_aside } = waiting;
-        let mut batch = Batch { skipped, moved_aside, ..Batch::default() };
+        let Waiting { names, skipped } = waiting;
+        let mut batch = Batch { skipped, ..Batch::default() };
         let mut names = names.into_iter();
         while batch.pending.len() < most {
             let Some((name, place)) = names.next() else { break };
             match self.load(name) {
                 Ok(Some(envelope)) => batch.pending.push(self.pending(envelope, place)),
-                // It was taken meanwhile, and retention was quick.
+                // It lies aside, or was taken meanwhile and retention was quick.
                 Ok(None) => {}
-                Err(HandoffError::EnvelopeCorrupt { path, why }) => {
-                    batch.moved_aside.push(persist::move_aside(&path, why)?);
-                }
                 Err(error) if error.is_odd() => batch.skipped += 1,
                 Err(error) => batch.unreadable.push(error),
             }
@@ -239,12 +226,11 @@ impl Inbox {
     /// The part that `reader` is to be printed next: of the oldest envelope that it was not wholly shown, the first
     /// part that it was not printed. Follow the printing with [`Inbox::printed`].
     pub fn next(&self, reader: Option<Generation>, part_bytes: usize) -> Result<Next> {
-        let Batch { mut pending, more, skipped, unreadable, moved_aside } =
-            self.open(self.not_shown_to(reader)?, 1)?;
-        let mut next = Next { reading: None, more, skipped, unreadable, moved_aside };
+        let Batch { mut pending, more, skipped, unreadable } = self.open(self.not_shown_to(reader)?, 1)?;
+        let mut next = Next { reading: None, more, skipped, unreadable };
         let Some(pending) = pending.pop() else { return Ok(next) };
         let parts = parts::split(&parts::visible(&pending.envelope), part_bytes);
-        let shown = shown::load(&self.home, self.agent, pending.envelope.id, &mut next.moved_aside)?;
+        let shown = shown::load(&self.home, self.agent, pending.envelope.id)?;
         let printed = match shown {
             // Parts of another size are other parts.
             Some(shown) if shown.reader == reader && shown.of == parts.len() => shown.printed,
@@ -303,7 +289,7 @@ impl Inbox {
     pub fn take_shown(&self, reader: Option<Generation>) -> Result<Vec<EnvelopeName>> {
         let mut taken = Vec::new();
         for name in self.list(Place::Shown)?.names {
-            if self.is_shown_to(name.id, reader, &mut Vec::new())? {
+            if self.is_shown_to(name.id, reader)? {
                 self.mark_taken(name.id)?;
                 taken.push(name);
             }

@@ -18,7 +18,7 @@ use super::{HandoffError, Result};
 use crate::id::Generation;
 use crate::name::AgentName;
 use crate::paths::Home;
-use crate::persist::{self, Loaded, MovedAside, PersistError, StateFile};
+use crate::persist::{self, Loaded, PersistError, StateFile};
 use crate::process::ProcessId;
 
 /// What is on disk.
@@ -111,15 +111,11 @@ impl ClaimRecord {
         Self::new(AgentName::ROOT, None, made_at.unwrap_or(DateTime::UNIX_EPOCH), None)
     }
 
-    /// The record of a claim, the assumed one where there is none; `report` hears of one that was not understood.
-    pub(super) fn load(home: &Home, name: EnvelopeName, report: &mut dyn FnMut(MovedAside)) -> Result<Self> {
+    /// The record of a claim; the assumed one where there is none, or none that could be understood.
+    pub(super) fn load(home: &Home, name: EnvelopeName) -> Result<Self> {
         Ok(match persist::load(&path(home, name))? {
             Loaded::Present(record) => record,
-            Loaded::Absent => Self::assumed(name),
-            Loaded::MovedAside(moved) => {
-                report(moved);
-                Self::assumed(name)
-            }
+            Loaded::Absent | Loaded::MovedAside(_) => Self::assumed(name),
         })
     }
 

@@ -12,7 +12,7 @@ use super::Result;
 use crate::id::{EnvelopeId, Generation};
 use crate::name::AgentName;
 use crate::paths::Home;
-use crate::persist::{self, Loaded, MovedAside, StateFile};
+use crate::persist::{self, Loaded, StateFile};
 
 /// What is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,19 +51,10 @@ fn path(home: &Home, agent: AgentName, id: EnvelopeId) -> PathBuf {
 }
 
 /// What is known of one envelope; one that cannot be understood counts as not shown.
-pub(super) fn load(
-    home: &Home,
-    agent: AgentName,
-    id: EnvelopeId,
-    report: &mut Vec<MovedAside>,
-) -> Result<Option<Shown>> {
+pub(super) fn load(home: &Home, agent: AgentName, id: EnvelopeId) -> Result<Option<Shown>> {
     Ok(match persist::load(&path(home, agent, id))? {
         Loaded::Present(shown) => Some(shown),
-        Loaded::Absent => None,
-        Loaded::MovedAside(moved) => {
-            report.push(moved);
-            None
-        }
+        Loaded::Absent | Loaded::MovedAside(_) => None,
     })
 }
 

@@ -4,7 +4,9 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::owner::NotOurs;
-use crate::persist::PersistError;
+use crate::persist::{PersistError, StateFile};
+
+use super::HomeFile;
 
 /// A home cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +53,15 @@ pub enum HomeError {
         /// Where it would be.
         path: PathBuf,
     },
-    /// Its `home.json` is of another version or broken.
+    /// Its `home.json` is of another version.
+    #[error("{}/home.json is of version {version}, this netsky knows {}", path.display(), HomeFile::VERSION)]
+    OtherVersion {
+        /// The home.
+        path: PathBuf,
+        /// What it says.
+        version: u64,
+    },
+    /// Its `home.json` is broken.
     #[error("{}/home.json cannot be used: {why}", path.display())]
     Unreadable {
         /// The home.

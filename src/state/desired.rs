@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::name::{Actor, AgentName};
 use crate::paths::Home;
-use crate::persist::{self, MovedAside, PersistError, StateFile};
+use crate::persist::{self, PersistError, StateFile};
 
 /// What should run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +47,7 @@ impl Default for Desired {
 
 impl Desired {
     /// Reads it; nothing is desired where there is no file.
-    pub fn load(home: &Home) -> Result<(Self, Option<MovedAside>), PersistError> {
+    pub fn load(home: &Home) -> Result<Self, PersistError> {
         super::load_or_default(&home.desired())
     }
 

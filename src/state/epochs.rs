@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::name::AgentName;
 use crate::paths::Home;
-use crate::persist::{self, MovedAside, PersistError, StateFile};
+use crate::persist::{self, Loaded, PersistError, StateFile};
 
 /// One counter for all agents and one for each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,16 +39,19 @@ pub enum Scope<'a> {
 }
 
 impl OwnerEpochs {
-    /// Reads them; all zero where there is no file.
-    pub fn load(home: &Home) -> Result<(Self, Option<MovedAside>), PersistError> {
-        super::load_or_default(&home.owner_epochs())
+    /// Raises the counters of `scope` and makes that durable. Counters that were lost begin again above all that can
+    /// have been counted, so that no marker from before is newer.
+    pub fn raise(home: &Home, scope: Scope<'_>, now: DateTime<Utc>) -> Result<(), PersistError> {
+        let epochs = match persist::load(&home.owner_epochs())? {
+            Loaded::Present(epochs) => epochs,
+            Loaded::Absent => Self::default(),
+            Loaded::MovedAside(_) => Self::after_a_loss(now),
+        };
+        persist::store(&home.owner_epochs(), &epochs.raised(scope))
     }
 
-    /// Raises the counters of `scope` and makes that durable.
-    pub fn raise(home: &Home, scope: Scope<'_>) -> Result<Option<MovedAside>, PersistError> {
-        let (epochs, moved) = Self::load(home)?;
-        persist::store(&home.owner_epochs(), &epochs.raised(scope))?;
-        Ok(moved)
+    fn after_a_loss(now: DateTime<Utc>) -> Self {
+        Self { all: now.timestamp_millis().unsigned_abs(), ..Self::default() }
     }
 
     fn raised(mut self, scope: Scope<'_>) -> Self {
@@ -80,5 +84,24 @@ mod tests {
         assert_eq!((epochs.of(one), epochs.of(two)), (1, 0));
         let epochs = epochs.raised(Scope::All);
         assert_eq!((epochs.of(one), epochs.of(two)), (2, 1));
+    }
+
+    #[test]
+    fn epochs_that_were_lost_do_not_begin_again_at_zero() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::locate(Some(&dir.path().join("h")), None, None).unwrap();
+        home.create().unwrap();
+        let read = || persist::load::<OwnerEpochs>(&home.owner_epochs()).unwrap();
+        let (mut last, mut now) = (0, crate::clock::utc_now());
+        for lost in [false, true, false, true] {
+            if lost {
+                persist::replace(&home.owner_epochs(), b"{").unwrap();
+            }
+            now += chrono::TimeDelta::seconds(1);
+            OwnerEpochs::raise(&home, Scope::All, now).unwrap();
+            let Loaded::Present(epochs) = read() else { panic!("it is not there") };
+            assert!(epochs.of(AgentName::ROOT) > last, "{epochs:?} after {last}");
+            last = epochs.of(AgentName::ROOT);
+        }
     }
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::Generation;
 use crate::name::AgentName;
 use crate::paths::Home;
-use crate::persist::{self, MovedAside, PersistError, StateFile};
+use crate::persist::{self, PersistError, StateFile};
 use crate::process::{self, ProcessId};
 use crate::status::ReadyBy;
 
@@ -101,9 +101,16 @@ impl Default for Spawned {
 
 impl Spawned {
     /// Reads it; nothing was spawned where there is no file.
-    pub fn load(home: &Home) -> Result<(Self, Option<MovedAside>), PersistError> {
-        let (spawned, moved): (Self, _) = super::load_or_default(&home.agents())?;
-        Ok((spawned.in_boot(process::boot_id()), moved))
+    pub fn load(home: &Home) -> Result<Self, PersistError> {
+        let spawned: Self = super::load_or_default(&home.agents())?;
+        Ok(spawned.in_boot(process::boot_id()))
+    }
+
+    /// The same for who has nobody to tell that it could not be understood: it stays where it is. `None`: there is none
+    /// that can be understood.
+    pub fn look(home: &Home) -> Option<Self> {
+        let spawned: Self = persist::look(&home.agents())?;
+        Some(spawned.in_boot(process::boot_id()))
     }
 
     /// What is left of it in that boot of the machine. A file of an older version does not say of which one it is.

@@ -1,7 +1,7 @@
 //! The directory of records: written by whoever holds the lock, read by everybody.
 //!
 //! A reader sees a record whose process is gone as interrupted; only the holder of the lock makes that durable. A
-//! file that cannot be understood is moved aside and reported, never skipped in silence.
+//! file that cannot be understood is moved aside.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use crate::failpoint;
 use crate::id::RestartId;
 use crate::lock::{self, Lock};
 use crate::paths::Home;
-use crate::persist::{self, Loaded, MovedAside, PersistError};
+use crate::persist::{self, Loaded, PersistError};
 use crate::process::{self, ProcessId};
 
 /// A record that was asked for cannot be shown.
@@ -51,9 +51,6 @@ pub struct Store {
     keep: usize,
 }
 
-/// Where a file that was moved aside is reported.
-type Report<'a> = &'a mut dyn FnMut(MovedAside);
-
 impl Store {
     /// The records of `home`, of which the newest `keep` stay.
     pub fn of(home: &Home, keep: usize) -> Self {
@@ -86,10 +83,10 @@ impl Store {
     ///
     /// # Errors
     /// The directory cannot be read, or a broken file cannot be moved aside.
-    pub fn list(&self, report: Report<'_>) -> Result<Vec<Record>, PersistError> {
+    pub fn list(&self) -> Result<Vec<Record>, PersistError> {
         let mut records = Vec::new();
         for name in self.names()? {
-            records.extend(self.see(&name, report)?);
+            records.extend(self.see(&name)?);
         }
         Ok(records)
     }
@@ -98,9 +95,9 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::list`].
-    pub fn latest(&self, report: Report<'_>) -> Result<Option<Record>, PersistError> {
+    pub fn latest(&self) -> Result<Option<Record>, PersistError> {
         for name in self.names()? {
-            if let Some(record) = self.see(&name, report)? {
+            if let Some(record) = self.see(&name)? {
                 return Ok(Some(record));
             }
         }
@@ -111,7 +108,7 @@ impl Store {
     ///
     /// # Errors
     /// There is none, or there are several.
-    pub fn find(&self, query: &str, report: Report<'_>) -> Result<Record, FindError> {
+    pub fn find(&self, query: &str) -> Result<Record, FindError> {
         let wanted = query.trim().to_ascii_uppercase();
         let begins = |name: &RecordName| {
             name.id().to_string().starts_with(&wanted)
@@ -122,7 +119,7 @@ impl Store {
         match names.as_slice() {
             _ if wanted.is_empty() => Err(not_found()),
             [] => Err(not_found()),
-            [name] => self.see(name, report)?.ok_or_else(not_found),
+            [name] => self.see(name)?.ok_or_else(not_found),
             several => {
                 let ids = several.iter().map(RecordName::id).collect();
                 Err(FindError::Ambiguous { query: query.to_owned(), ids })
@@ -135,15 +132,10 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::list`], or a write failed; those before it are settled.
-    pub fn settle(
-        &self,
-        _held: &Lock,
-        own: Option<RestartId>,
-        report: Report<'_>,
-    ) -> Result<Vec<Record>, PersistError> {
+    pub fn settle(&self, _held: &Lock, own: Option<RestartId>) -> Result<Vec<Record>, PersistError> {
         let mut settled = Vec::new();
         for name in self.names()?.into_iter().filter(|name| Some(name.id()) != own) {
-            let Some(record) = self.load(&name, report)? else { continue };
+            let Some(record) = self.load(&name)? else { continue };
             if !record.phase().is_terminal() {
                 let record = record.interrupted();
                 persist::store(&self.path_of(&name), &record)?;
@@ -175,13 +167,13 @@ impl Store {
     }
 
     /// A record as a reader sees it.
-    fn see(&self, name: &RecordName, report: Report<'_>) -> Result<Option<Record>, PersistError> {
-        let Some(record) = self.load(name, report)? else { return Ok(None) };
+    fn see(&self, name: &RecordName) -> Result<Option<Record>, PersistError> {
+        let Some(record) = self.load(name)? else { return Ok(None) };
         if !self.is_gone(&record) {
             return Ok(Some(record));
         }
         // It may have said more, or have ended, between the two looks: what it said last counts.
-        let again = self.load(name, report)?;
+        let again = self.load(name)?;
         Ok(again.map(|again| if again == record { again.interrupted() } else { again }))
     }
 
@@ -191,21 +183,16 @@ impl Store {
     }
 
     /// A record as it is on disk. One that was pruned meanwhile is no record.
-    fn load(&self, name: &RecordName, report: Report<'_>) -> Result<Option<Record>, PersistError> {
-        let path = self.path_of(name);
-        match persist::load::<Record>(&path)? {
-            Loaded::Absent => Ok(None),
-            Loaded::MovedAside(moved) => {
-                report(moved);
-                Ok(None)
-            }
-            Loaded::Present(record) if record.id == name.id() => Ok(Some(record)),
-            Loaded::Present(record) => {
-                let why = format!("it holds the restart {} begun at {}", record.id, record.started_at());
-                report(persist::move_aside(&path, why)?);
-                Ok(None)
-            }
-        }
+    fn load(&self, name: &RecordName) -> Result<Option<Record>, PersistError> {
+        let its_own = |record: Record| match record.id == name.id() {
+            true => Ok(record),
+            false => Err(format!("it holds the restart {} begun at {}", record.id, record.started_at())),
+        };
+        let parse = |bytes: &[u8]| persist::parse(bytes).and_then(its_own);
+        Ok(match persist::load_by(&self.path_of(name), persist::LARGEST_STATE_FILE, parse)? {
+            Loaded::Present(record) => Some(record),
+            Loaded::Absent | Loaded::MovedAside(_) => None,
+        })
     }
 }
 

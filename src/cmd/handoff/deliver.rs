@@ -96,7 +96,6 @@ fn claim_and_deliver(settings: &Settings, source: &Source, address: Address) -> 
             say_kept(claim.id(), claim.to());
         }
     })?;
-    delivery.moved_aside.iter().for_each(setting::say_moved_aside);
     Ok(Some(Delivered::of(&delivery)))
 }
 

@@ -94,6 +94,15 @@ fn every_key_of_the_file_is_read() {
 }
 
 #[test]
+fn what_is_no_utf8_is_named_with_its_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("config.toml");
+    persist::replace(&file, b"[tmux]\n\nsocket = \"\xff\"\n").unwrap();
+    let problem = text_of(&file).unwrap_err();
+    assert!(matches!(problem, Problem::Syntax { line: 3, .. }), "{problem}");
+}
+
+#[test]
 fn nothing_said_means_the_defaults() {
     let loaded = load("", &[], Flags::default()).unwrap();
     assert_eq!(loaded.config, Config::default());

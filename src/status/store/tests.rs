@@ -42,10 +42,6 @@ fn own_pid() -> i32 {
     ProcessId::own().unwrap().pid
 }
 
-fn no_report(moved: MovedAside) {
-    panic!("{moved}");
-}
-
 fn held(home: &Home) -> Lock {
     match lock::ask(&home.restart_lock()).unwrap() {
         Asked::Held(lock) => lock,
@@ -56,14 +52,14 @@ fn held(home: &Home) -> Lock {
 #[test]
 fn records_come_back_newest_first() {
     let Place { store, dir: _dir, .. } = place(20);
-    assert_eq!(store.latest(&mut no_report).unwrap(), None);
+    assert_eq!(store.latest().unwrap(), None);
     let records = [begun_at(1, own_pid()), begun_at(3, own_pid()), begun_at(2, own_pid())];
     for record in &records {
         store.write(record).unwrap();
     }
     let [first, third, second] = records;
-    assert_eq!(store.latest(&mut no_report).unwrap().as_ref(), Some(&third));
-    assert_eq!(store.list(&mut no_report).unwrap(), [third, second, first]);
+    assert_eq!(store.latest().unwrap().as_ref(), Some(&third));
+    assert_eq!(store.list().unwrap(), [third, second, first]);
 }
 
 #[test]
@@ -72,7 +68,7 @@ fn one_restart_is_one_file_through_all_its_phases() {
     let record = complete();
     store.write(&record).unwrap();
     store.write(&record).unwrap();
-    assert_eq!(store.list(&mut no_report).unwrap().len(), 1);
+    assert_eq!(store.list().unwrap().len(), 1);
 }
 
 #[test]
@@ -81,14 +77,12 @@ fn a_record_is_found_by_the_begin_of_its_id_or_of_its_name() {
     let (one, two) = (begun_at(1, own_pid()), begun_at(2, own_pid()));
     store.write(&one).unwrap();
     store.write(&two).unwrap();
-    assert_eq!(store.find(&one.id.to_string(), &mut no_report).unwrap(), one);
-    assert_eq!(store.find(&one.id.to_string().to_lowercase(), &mut no_report).unwrap(), one);
-    assert_eq!(store.find("20261120T190002", &mut no_report).unwrap(), two);
-    assert!(
-        matches!(store.find("01", &mut no_report), Err(FindError::Ambiguous { ids, .. }) if ids == [two.id, one.id])
-    );
+    assert_eq!(store.find(&one.id.to_string()).unwrap(), one);
+    assert_eq!(store.find(&one.id.to_string().to_lowercase()).unwrap(), one);
+    assert_eq!(store.find("20261120T190002").unwrap(), two);
+    assert!(matches!(store.find("01"), Err(FindError::Ambiguous { ids, .. }) if ids == [two.id, one.id]));
     for none in ["", "  ", "7ZZ", "../../etc"] {
-        assert!(matches!(store.find(none, &mut no_report), Err(FindError::NotFound { .. })), "{none:?}");
+        assert!(matches!(store.find(none), Err(FindError::NotFound { .. })), "{none:?}");
     }
 }
 
@@ -115,15 +109,15 @@ fn the_restart_made_last_is_the_last_whatever_times_the_others_tell() {
         });
         store.write(&record).unwrap();
         store.prune(Some(record.id)).unwrap();
-        assert_eq!(store.latest(&mut no_report).unwrap().as_ref(), Some(&record));
+        assert_eq!(store.latest().unwrap().as_ref(), Some(&record));
         made.insert(0, record);
     }
-    assert_eq!(store.list(&mut no_report).unwrap(), made[..2]);
+    assert_eq!(store.list().unwrap(), made[..2]);
 }
 
 #[test]
-fn what_cannot_be_understood_is_moved_aside_and_reported() {
-    let Place { store, dir: _dir, .. } = place(20);
+fn what_cannot_be_understood_is_moved_aside() {
+    let Place { home, store, dir: _dir } = place(20);
     let good = begun_at(1, own_pid());
     store.write(&good).unwrap();
     let json = serde_json::to_string(&good).unwrap();
@@ -143,15 +137,11 @@ fn what_cannot_be_understood_is_moved_aside_and_reported() {
     for content in &broken {
         let path = store.path_of(&RecordName::of(begun_at(9, 1).id));
         persist::replace(&path, content.as_bytes()).unwrap();
-        let mut moved = Vec::new();
-        assert_eq!(
-            store.list(&mut |aside| moved.push(aside)).unwrap(),
-            std::slice::from_ref(&good),
-            "{content}"
-        );
-        assert!(matches!(&moved[..], [aside] if aside.aside.exists()), "{content}");
-        assert_eq!(store.list(&mut no_report).unwrap().len(), 1);
+        assert_eq!(store.list().unwrap(), std::slice::from_ref(&good), "{content}");
+        assert!(!path.exists(), "{content}");
     }
+    let aside = std::fs::read_dir(home.restart_status().join("corrupt")).unwrap();
+    assert_eq!(aside.count(), broken.len());
 }
 
 #[test]
@@ -162,7 +152,7 @@ fn fields_of_a_later_version_are_tolerated_and_foreign_files_left_alone() {
     persist::replace(&store.path_of(&RecordName::of(record.id)), json.as_bytes()).unwrap();
     let foreign = home.restart_status().join("notes.json");
     persist::replace(&foreign, b"mine").unwrap();
-    assert_eq!(store.list(&mut no_report).unwrap(), [record]);
+    assert_eq!(store.list().unwrap(), [record]);
     assert_eq!(store.prune(None).unwrap(), 1);
     assert!(foreign.exists());
 }
@@ -175,7 +165,7 @@ fn pruning_keeps_the_newest_and_the_one_in_flight() {
         store.write(record).unwrap();
     }
     assert_eq!(store.prune(Some(records[0].id)).unwrap(), 1);
-    let left: Vec<RestartId> = store.list(&mut no_report).unwrap().iter().map(|record| record.id).collect();
+    let left: Vec<RestartId> = store.list().unwrap().iter().map(|record| record.id).collect();
     assert_eq!(left, [records[3].id, records[2].id, records[0].id]);
 }
 
@@ -187,7 +177,7 @@ fn a_reader_sees_a_gone_restart_as_interrupted_and_writes_nothing() {
     store.write(&record).unwrap();
     let path = store.path_of(&RecordName::of(record.id));
     let before = std::fs::read(&path).unwrap();
-    let seen = store.latest(&mut no_report).unwrap().unwrap();
+    let seen = store.latest().unwrap().unwrap();
     assert_eq!((seen.phase(), seen.exit_code()), (Phase::Interrupted, None));
     assert_eq!(seen.error().unwrap().step, Phase::Preflight);
     assert_eq!(std::fs::read(&path).unwrap(), before);
@@ -199,9 +189,9 @@ fn who_has_the_pid_of_a_gone_restart_is_not_taken_for_it() {
     let Place { store, dir: (_dir, lock), .. } = place(20);
     // The lock file says nothing, as after a power cut.
     store.write(&begun_at(1, own_pid())).unwrap();
-    assert_eq!(store.latest(&mut no_report).unwrap().unwrap().phase(), Phase::Preflight);
+    assert_eq!(store.latest().unwrap().unwrap().phase(), Phase::Preflight);
     drop(lock);
-    assert_eq!(store.latest(&mut no_report).unwrap().unwrap().phase(), Phase::Interrupted);
+    assert_eq!(store.latest().unwrap().unwrap().phase(), Phase::Interrupted);
 }
 
 #[test]
@@ -218,9 +208,9 @@ fn a_reused_pid_does_not_keep_a_restart_alive() {
     };
     let mut lock = held(&home);
     lock.name_holder(&named(own)).unwrap();
-    assert_eq!(store.latest(&mut no_report).unwrap().unwrap().phase(), Phase::Preflight);
+    assert_eq!(store.latest().unwrap().unwrap().phase(), Phase::Preflight);
     lock.name_holder(&named(ProcessId { started: own.started + 1, ..own })).unwrap();
-    assert_eq!(store.latest(&mut no_report).unwrap().unwrap().phase(), Phase::Interrupted);
+    assert_eq!(store.latest().unwrap().unwrap().phase(), Phase::Interrupted);
 }
 
 #[test]
@@ -231,9 +221,9 @@ fn the_next_holder_of_the_lock_makes_the_interruption_durable() {
         store.write(record).unwrap();
     }
     let lock = held(&home);
-    let settled = store.settle(&lock, Some(own.id), &mut no_report).unwrap();
+    let settled = store.settle(&lock, Some(own.id)).unwrap();
     assert_eq!(settled.iter().map(|record| record.id).collect::<Vec<_>>(), [gone.id]);
-    assert!(store.settle(&lock, Some(own.id), &mut no_report).unwrap().is_empty());
+    assert!(store.settle(&lock, Some(own.id)).unwrap().is_empty());
     let on_disk = persist::load::<Record>(Path::new(&store.path_of(&RecordName::of(gone.id)))).unwrap();
     assert!(matches!(on_disk, Loaded::Present(record) if record.phase() == Phase::Interrupted));
 }

@@ -3,7 +3,7 @@
 mod handovers;
 mod in_use;
 mod processes;
-mod restarts;
+pub mod restarts;
 
 use crate::clock::{self, Jump};
 use crate::strace;

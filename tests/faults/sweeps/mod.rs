@@ -2,6 +2,7 @@
 
 mod clocks;
 mod complaint;
+mod corrupt;
 mod errors;
 mod failpoints;
 mod frozen;
@@ -39,4 +40,5 @@ pub const ALL: &[Sweep] = &[
     hooks::HOOKS,
     soak::SOAK,
     intruder::INTRUDER,
+    corrupt::CORRUPT,
 ];
