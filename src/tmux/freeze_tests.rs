@@ -70,14 +70,20 @@ fn nothing_that_was_asked_of_a_frozen_server_is_done_when_it_thaws() {
 #[test]
 fn frozen_in_the_midst_of_a_batch_at_most_one_group_is_finished_late() {
     const COUNT: u32 = 160;
+    const WANTED: u32 = 4;
+    // A busy machine may be done with the batch, or not have begun it, when it is frozen: such a round shows nothing.
+    const MOST_ROUNDS: u32 = 30;
     let mut caught = 0;
-    for round in 0..6u32 {
+    for round in 0..MOST_ROUNDS {
+        if caught == WANTED {
+            break;
+        }
         let server = TestServer::start_with_limits(SHORT);
         let sessions: Vec<NewSession> =
             (0..COUNT).map(|number| test_server::session(number, &["sleep", "1000"])).collect();
         let outcome = std::thread::scope(|scope| {
             let batch = scope.spawn(|| server.tmux.spawn(&sessions));
-            let wanted = usize::try_from(round).unwrap() * 20 + 5;
+            let wanted = usize::try_from(round % 6).unwrap() * 20 + 5;
             let panes = || children_of(server.process().pid);
             // Beyond this the batch has won the race and nothing is shown by this round.
             let limit = clock::Deadline::after(SHORT.spawn);
@@ -96,7 +102,7 @@ fn frozen_in_the_midst_of_a_batch_at_most_one_group_is_finished_late() {
             assert!(made.is_multiple_of(8), "{made} is no border of a group");
         }
     }
-    assert!(caught >= 3, "only {caught} of 6 batches were caught in their midst");
+    assert!(caught >= WANTED, "only {caught} of {MOST_ROUNDS} batches were caught in their midst");
 }
 
 /// How many processes the server has started that live (panes, here).
