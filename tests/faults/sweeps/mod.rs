@@ -10,6 +10,7 @@ mod kill;
 mod kill_verbs;
 mod limits;
 mod panes;
+mod parsers;
 mod power_cut;
 mod racers;
 mod signals;
@@ -37,4 +38,5 @@ pub const ALL: &[Sweep] = &[
     panes::DIALOGS,
     hooks::HOOKS,
     soak::SOAK,
+    parsers::PARSERS,
 ];
