@@ -77,7 +77,11 @@ pub fn stamp(at: DateTime<Utc>) -> String {
 /// Any RFC 3339 time. One whose year in UTC has not four digits is refused: written again, nobody could read it.
 fn unstamp(text: &str) -> Result<DateTime<Utc>, String> {
     let at = DateTime::parse_from_rfc3339(text).map_err(|error| error.to_string())?.with_timezone(&Utc);
-    if (0..=9999).contains(&at.year()) { Ok(at) } else { Err(format!("{text} is not within the years 0 to 9999")) }
+    if (0..=9999).contains(&at.year()) {
+        Ok(at)
+    } else {
+        Err(format!("{text} is not within the years 0 to 9999"))
+    }
 }
 
 /// `#[serde(with = "crate::clock::stamped")]` for a field that is a UTC time.

@@ -414,7 +414,8 @@ mod tests {
         if let Ok(value) = parse::<T>(bytes) {
             let written = serde_json::to_string(&value).unwrap();
             prop_assert!(written.len() <= 2 * bytes.len() + 500);
-            let again: T = parse(written.as_bytes()).map_err(|why| TestCaseError::fail(format!("{why}: {written}")))?;
+            let again: T =
+                parse(written.as_bytes()).map_err(|why| TestCaseError::fail(format!("{why}: {written}")))?;
             prop_assert_eq!(serde_json::to_string(&again).unwrap(), written);
         }
         Ok(())
@@ -423,7 +424,10 @@ mod tests {
     #[test]
     fn owner_epochs_read_back_whatever_their_counters_hold() {
         for counter in ["0", "18446744073709551615", "18446744073709551616", "-1", "1e3", "null"] {
-            reads_back::<OwnerEpochs>(format!("{{\"version\":1,\"all\":{counter},\"agents\":{{}}}}").as_bytes()).unwrap();
+            reads_back::<OwnerEpochs>(
+                format!("{{\"version\":1,\"all\":{counter},\"agents\":{{}}}}").as_bytes(),
+            )
+            .unwrap();
         }
     }
 

@@ -226,7 +226,8 @@ mod tests {
         let screens = crate::mutation::screens();
         let framed = |(number, screen): (usize, &Vec<u8>)| {
             let label = format!("1795201200 {number} 1\n");
-            [b"%begin ", label.as_bytes(), screen, b"\n%end ", label.as_bytes(), b"%sessions-changed\n"].concat()
+            [b"%begin ", label.as_bytes(), screen, b"\n%end ", label.as_bytes(), b"%sessions-changed\n"]
+                .concat()
         };
         screens.chunks(3).map(|few| few.iter().enumerate().flat_map(framed).collect()).collect()
     }

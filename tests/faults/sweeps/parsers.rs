@@ -58,7 +58,8 @@ fn run(run: &Run) -> Tally {
     let tried = AtomicUsize::new(0);
     let mut tally = run.points(&points, points.len(), 3, |(door, numbers)| {
         let material = (door.material)();
-        let mutants: Vec<Mutant> = numbers.iter().map(|number| door.mutant(seed, &material, *number)).collect();
+        let mutants: Vec<Mutant> =
+            numbers.iter().map(|number| door.mutant(seed, &material, *number)).collect();
         tried.fetch_add(mutants.len(), Ordering::Relaxed);
         (door.attempt)(run, door, &mutants)
     });

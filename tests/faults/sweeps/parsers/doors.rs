@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::Path;
 
-
 use super::{Bench, Door, Mutant};
 use crate::mutation;
 use crate::puppet::Puppet;
@@ -43,8 +42,12 @@ fn messages(run: &Run, door: &Door, mutants: &[Mutant]) -> Vec<Finding> {
         }
         put(&home.join("handoff/draft/agent0.md"), &mutant.bytes);
         put(&home.join("handoff/draft/agent0.json"), &mutant.bytes);
-        for words in [&["handoff", "list"][..], &["handoff", "show", ID], &["inbox", "list", "--json"], &["inbox", "next"]]
-        {
+        for words in [
+            &["handoff", "list"][..],
+            &["handoff", "show", ID],
+            &["inbox", "list", "--json"],
+            &["inbox", "next"],
+        ] {
             bench.calls(mutant, words);
         }
         for dir in ["inbox", "handoff", "state/shown"] {
@@ -55,7 +58,9 @@ fn messages(run: &Run, door: &Door, mutants: &[Mutant]) -> Vec<Finding> {
 }
 
 fn records() -> Vec<Vec<u8>> {
-    ["complete", "errored", "in-flight"].map(|end| mutation::format(&format!("restart-record-{end}.json"))).into()
+    ["complete", "errored", "in-flight"]
+        .map(|end| mutation::format(&format!("restart-record-{end}.json")))
+        .into()
 }
 
 fn histories(run: &Run, door: &Door, mutants: &[Mutant]) -> Vec<Finding> {
@@ -92,11 +97,16 @@ fn settings(run: &Run, door: &Door, mutants: &[Mutant]) -> Vec<Finding> {
         let ran = bench.calls(mutant, &["config", "check"]);
         let said = format!("{}{}", ran.stdout, ran.stderr);
         bench.must(matches!(ran.code, 0 | 78), Harm::Other, mutant, || format!("exit {}: {said}", ran.code));
-        let names_line = said.split("config.toml:").skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        let names_line =
+            said.split("config.toml:").skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
         let is_text = std::str::from_utf8(&mutant.bytes).is_ok();
-        bench.must(ran.code == 0 || names_line || !is_text, Harm::Other, mutant, || format!("no line: {said}"));
+        bench.must(ran.code == 0 || names_line || !is_text, Harm::Other, mutant, || {
+            format!("no line: {said}")
+        });
         let shown = bench.calls(mutant, &["config", "show", "--json"]);
-        bench.must(shown.code == ran.code, Harm::Other, mutant, || format!("shown: {}{}", shown.code, shown.stderr));
+        bench.must(shown.code == ran.code, Harm::Other, mutant, || {
+            format!("shown: {}{}", shown.code, shown.stderr)
+        });
     }
     bench.end()
 }
@@ -105,10 +115,13 @@ fn reports(run: &Run, door: &Door, mutants: &[Mutant]) -> Vec<Finding> {
     let (bench, puppet) = staged(run, door);
     for mutant in mutants {
         puppet.file("report", &mutant.bytes);
-        let event = ["Stop", "SessionStart", "PermissionRequest", "StopFailure", "Notification"][mutant.number % 5];
+        let event =
+            ["Stop", "SessionStart", "PermissionRequest", "StopFailure", "Notification"][mutant.number % 5];
         let code = puppet.runs(&format!("{:?} hook {event} <report >printed 2>said", bench.world.program));
         let said = fs::read_to_string(puppet.dir().join("said")).unwrap_or_default();
-        bench.must(code == 0 && said.is_empty(), Harm::Other, mutant, || format!("hook {event}: {code} {said}"));
+        bench.must(code == 0 && said.is_empty(), Harm::Other, mutant, || {
+            format!("hook {event}: {code} {said}")
+        });
         let printed = fs::read(puppet.dir().join("printed")).unwrap();
         let spoken = super::speaks(&printed);
         bench.must(spoken.is_none(), Harm::Torn, mutant, || format!("hook {event} prints {spoken:?}"));
@@ -161,10 +174,7 @@ fn answers(run: &Run, door: &Door, mutants: &[Mutant]) -> Vec<Finding> {
             4 => format!("{line}s/\\(.*\\)[[:blank:]].*/\\1/"),
             _ => format!("{line}s/[a-z]/\\x1b[31m&/"),
         };
-        stand_in.replace(&format!(
-            "#!/bin/sh\n{:?} \"$@\" | LC_ALL=C sed -u -e '{sed}'\n",
-            stand_in.real()
-        ));
+        stand_in.replace(&format!("#!/bin/sh\n{:?} \"$@\" | LC_ALL=C sed -u -e '{sed}'\n", stand_in.real()));
         for words in [&["status", "--json"][..], &["status"], &["logs", "agent0"]] {
             bench.calls(mutant, words);
         }
