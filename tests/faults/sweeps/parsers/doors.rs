@@ -156,7 +156,6 @@ fn rows() -> Vec<Vec<u8>> {
 }
 
 /// What the real tmux answers gets a damaged line, or is damaged itself, on its way.
-
 fn answers(run: &Run, door: &Door, mutants: &[Mutant]) -> Vec<Finding> {
     let mut world = run.world();
     let stand_in = StandIn::before(&mut world);
