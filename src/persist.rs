@@ -382,7 +382,7 @@ fn written_temporary(path: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFil
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     use proptest::prelude::*;
@@ -410,7 +410,7 @@ mod tests {
 
     /// What is read can be written, is not longer than what was read (but for optional fields that were left out), and
     /// is read again as the same.
-    fn reads_back<T: StateFile>(bytes: &[u8]) -> std::result::Result<(), TestCaseError> {
+    pub(crate) fn reads_back<T: StateFile>(bytes: &[u8]) -> std::result::Result<(), TestCaseError> {
         if let Ok(value) = parse::<T>(bytes) {
             let written = serde_json::to_string(&value).unwrap();
             prop_assert!(written.len() <= 2 * bytes.len() + 500);
