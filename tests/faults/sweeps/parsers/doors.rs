@@ -10,7 +10,7 @@ use crate::stand_in::StandIn;
 use crate::sweep::{Finding, Harm, Run};
 
 pub(super) const ALL: &[Door] = &[
-    Door { name: "envelopes", material: envelopes, mutants: [110, 10], chunk: 40, attempt: messages },
+    Door { name: "envelopes", material: envelopes, mutants: [110, 10], chunk: 20, attempt: messages },
     Door { name: "records", material: records, mutants: [90, 8], chunk: 30, attempt: histories },
     Door { name: "config", material: configurations, mutants: [150, 12], chunk: 50, attempt: settings },
     Door { name: "hooks", material: mutation::reports, mutants: [90, 8], chunk: 30, attempt: reports },
@@ -176,6 +176,10 @@ fn answers(run: &Run, door: &Door, mutants: &[Mutant]) -> Vec<Finding> {
         stand_in.replace(&format!("#!/bin/sh\n{:?} \"$@\" | LC_ALL=C sed -u -e '{sed}'\n", stand_in.real()));
         for words in [&["status", "--json"][..], &["status"], &["logs", "agent0"]] {
             bench.calls(mutant, words);
+        }
+        if mutant.number % 5 == 0 {
+            bench.calls(mutant, &["send", "agent0", "hello"]);
+            bench.calls(mutant, &["up", "--no-wait"]);
         }
     }
     stand_in.restore();
