@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 
 pub use std::time::Instant;
 
@@ -74,6 +74,16 @@ pub fn stamp(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(format, true)
 }
 
+/// Any RFC 3339 time. One whose year in UTC has not four digits is refused: written again, nobody could read it.
+fn unstamp(text: &str) -> Result<DateTime<Utc>, String> {
+    let at = DateTime::parse_from_rfc3339(text).map_err(|error| error.to_string())?.with_timezone(&Utc);
+    if (0..=9999).contains(&at.year()) {
+        Ok(at)
+    } else {
+        Err(format!("{text} is not within the years 0 to 9999"))
+    }
+}
+
 /// `#[serde(with = "crate::clock::stamped")]` for a field that is a UTC time.
 pub mod stamped {
     use chrono::{DateTime, Utc};
@@ -84,10 +94,9 @@ pub mod stamped {
         serializer.serialize_str(&super::stamp(*at))
     }
 
-    /// Reads any RFC 3339 time.
+    /// Reads any RFC 3339 time that can be written again.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        DateTime::parse_from_rfc3339(&text).map(|at| at.with_timezone(&Utc)).map_err(D::Error::custom)
+        super::unstamp(&String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 
@@ -104,16 +113,12 @@ pub mod stamped_option {
         }
     }
 
-    /// Reads any RFC 3339 time or null.
+    /// Reads any RFC 3339 time that can be written again, or null.
     pub fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<DateTime<Utc>>, D::Error> {
-        match Option::<String>::deserialize(deserializer)? {
-            None => Ok(None),
-            Some(text) => DateTime::parse_from_rfc3339(&text)
-                .map(|at| Some(at.with_timezone(&Utc)))
-                .map_err(D::Error::custom),
-        }
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| super::unstamp(&text)).transpose().map_err(D::Error::custom)
     }
 }
 
@@ -133,5 +138,25 @@ mod tests {
         let deadline = Deadline::after(Duration::ZERO);
         assert!(deadline.is_past());
         assert_eq!(deadline.limit(), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_time_that_could_not_be_read_again_is_refused() {
+        #[derive(Debug, serde::Serialize, serde::Deserialize)]
+        struct At(#[serde(with = "stamped")] DateTime<Utc>);
+        for (text, is_read) in [
+            ("2026-11-20T19:00:00.012Z", true),
+            ("2026-11-20T20:00:00+01:00", true),
+            ("2026-11-20T18:59:60Z", true),
+            ("0000-01-01T00:00:00+23:00", false),
+            ("9999-12-31T23:59:59-23:00", false),
+        ] {
+            let read = serde_json::from_str::<At>(&format!("{text:?}"));
+            assert_eq!(read.is_ok(), is_read, "{text}");
+            if let Ok(at) = read {
+                let written = serde_json::to_string(&at).unwrap();
+                assert!(serde_json::from_str::<At>(&written).is_ok(), "{written}");
+            }
+        }
     }
 }

@@ -126,4 +126,24 @@ mod tests {
             assert!(text.parse::<EnvelopeId>().is_err(), "{text:?}");
         }
     }
+
+    proptest::proptest! {
+        #![proptest_config(crate::mutation::tries(256))]
+
+        #[test]
+        fn ids_sort_as_their_spellings_do(one: u128, other: u128) {
+            let (one, other) = (EnvelopeId(Ulid(one)), EnvelopeId(Ulid(other)));
+            proptest::prop_assert_eq!(one.cmp(&other), one.to_string().cmp(&other.to_string()));
+            proptest::prop_assert_eq!(one.to_string().parse(), Ok(one));
+        }
+
+        #[test]
+        fn a_damaged_id_is_refused_or_is_its_own_spelling(
+            text in crate::mutation::texts(vec![b"01JD0Q7M3ZJ4V5W6X7Y8Z9A0BC".to_vec()]),
+        ) {
+            if let Ok(id) = text.parse::<EnvelopeId>() {
+                proptest::prop_assert_eq!(id.to_string(), text);
+            }
+        }
+    }
 }

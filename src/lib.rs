@@ -13,6 +13,8 @@ pub mod failpoint;
 pub mod handoff;
 pub mod id;
 pub mod lock;
+#[cfg(test)]
+mod mutation;
 pub mod name;
 pub mod owner;
 pub mod paths;

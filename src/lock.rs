@@ -271,4 +271,19 @@ mod tests {
         let read = Named::parse(&serde_json::to_vec(&Named::now(ahead)).unwrap()).unwrap();
         assert!((clock::utc_now() - read.since).num_seconds().abs() < 60, "{read:?}");
     }
+
+    proptest::proptest! {
+        #![proptest_config(crate::mutation::tries(128))]
+
+        #[test]
+        fn a_damaged_holder_is_nobody_or_reads_back(
+            bytes in serde_json::to_vec(&Named::now(holder())).map(|bytes| crate::mutation::mutants(vec![bytes])).unwrap(),
+        ) {
+            if let Some(holder) = Named::parse(&bytes) {
+                let again = Named::parse(&serde_json::to_vec(&holder).unwrap()).unwrap();
+                proptest::prop_assert_eq!(again.process, holder.process);
+                proptest::prop_assert_eq!(again.id, holder.id);
+            }
+        }
+    }
 }

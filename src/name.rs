@@ -181,4 +181,19 @@ mod tests {
             assert_eq!(actor.to_string().parse(), Ok(actor));
         }
     }
+
+    proptest::proptest! {
+        #![proptest_config(crate::mutation::tries(256))]
+
+        #[test]
+        fn a_damaged_name_is_refused_or_is_its_own_spelling(
+            text in crate::mutation::texts(
+                ["agent0", "agent4294967295", "agentinfinity", "owner", "watchdog"].map(|text| text.into()).to_vec(),
+            ),
+        ) {
+            if let Ok(actor) = text.parse::<Actor>() {
+                proptest::prop_assert_eq!(actor.to_string(), text);
+            }
+        }
+    }
 }

@@ -381,8 +381,54 @@ fn written_temporary(path: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFil
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    use proptest::prelude::*;
+
+    use crate::handoff::Envelope;
+    use crate::handoff::draft::Written;
+    use crate::state::desired::Desired;
+    use crate::state::epochs::OwnerEpochs;
+    use crate::state::spawned::Spawned;
+    use crate::status::Record;
+
+    type Law = fn(&[u8]) -> std::result::Result<(), TestCaseError>;
+
+    /// Files of the first format, each with the law of its type.
+    const FORMATS: [(&str, Law); 8] = [
+        ("agents.json", reads_back::<Spawned>),
+        ("desired.json", reads_back::<Desired>),
+        ("draft.json", reads_back::<Written>),
+        ("envelope.json", reads_back::<Envelope>),
+        ("envelope-base64.json", reads_back::<Envelope>),
+        ("restart-record-complete.json", reads_back::<Record>),
+        ("restart-record-errored.json", reads_back::<Record>),
+        ("restart-record-in-flight.json", reads_back::<Record>),
+    ];
+
+    /// What is read can be written, is not longer than what was read (but for optional fields that were left out), and
+    /// is read again as the same.
+    pub(crate) fn reads_back<T: StateFile>(bytes: &[u8]) -> std::result::Result<(), TestCaseError> {
+        if let Ok(value) = parse::<T>(bytes) {
+            let written = serde_json::to_string(&value).unwrap();
+            prop_assert!(written.len() <= 2 * bytes.len() + 500);
+            let again: T =
+                parse(written.as_bytes()).map_err(|why| TestCaseError::fail(format!("{why}: {written}")))?;
+            prop_assert_eq!(serde_json::to_string(&again).unwrap(), written);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn owner_epochs_read_back_whatever_their_counters_hold() {
+        for counter in ["0", "18446744073709551615", "18446744073709551616", "-1", "1e3", "null"] {
+            reads_back::<OwnerEpochs>(
+                format!("{{\"version\":1,\"all\":{counter},\"agents\":{{}}}}").as_bytes(),
+            )
+            .unwrap();
+        }
+    }
 
     #[derive(Debug, Default, PartialEq, Serialize, serde::Deserialize)]
     struct Sample {
@@ -437,5 +483,19 @@ mod tests {
         }
         assert_eq!(read(&real, 10).unwrap().unwrap(), b"x");
         assert!(read(&real, 0).is_err());
+    }
+
+    proptest::proptest! {
+        #![proptest_config(crate::mutation::tries(512))]
+
+        #[test]
+        fn a_damaged_state_file_is_refused_or_reads_back_as_what_was_read(
+            (name, bytes) in proptest::sample::select(&FORMATS).prop_flat_map(|(name, _)| {
+                (proptest::strategy::Just(name), crate::mutation::mutants(vec![crate::mutation::format(name)]))
+            }),
+        ) {
+            let (_, reads_back) = FORMATS.iter().find(|(known, _)| *known == name).unwrap();
+            reads_back(&bytes)?;
+        }
     }
 }

@@ -233,4 +233,44 @@ mod tests {
             proptest::prop_assert!(printable(&text).chars().all(|c| c == '\n' || !c.is_control()));
         }
     }
+
+    proptest::proptest! {
+        #![proptest_config(crate::mutation::tries(256))]
+
+        #[test]
+        fn of_damaged_screens_nothing_is_left_that_speaks_to_a_terminal(
+            text in crate::mutation::texts(crate::mutation::screens()),
+        ) {
+            let shown = printable(&text);
+            proptest::prop_assert!(!shown.contains(|c| c != '\n' && is_harmful(c)));
+            proptest::prop_assert!(shown.len() <= text.len());
+            proptest::prop_assert_eq!(printable(&shown), &*shown);
+            proptest::prop_assert!(!one_line(&text).contains(|c: char| c.is_control()));
+            let last = last_lines(&text, 5);
+            proptest::prop_assert!(last.len() <= 5 && last.iter().all(|line| !line.contains('\n')));
+        }
+
+        #[test]
+        fn damaged_documents_that_are_still_documents_mean_the_same_when_escaped(
+            text in crate::mutation::texts(crate::mutation::reports()),
+        ) {
+            if let Ok(value) = serde_json::from_str::<serde_json::Value>(&text) {
+                let printed = value.to_string();
+                let escaped = escaped_json(&printed);
+                proptest::prop_assert!(!escaped.contains(is_harmful));
+                let meant = serde_json::from_str::<serde_json::Value>(&escaped).unwrap();
+                proptest::prop_assert_eq!(meant, value);
+            }
+        }
+
+        #[test]
+        fn words_for_a_duration_or_a_size_are_read_or_refused(text in "[-+0-9.]{0,30} ?[a-zA-Z]{0,4}( [0-9]{1,25}[a-z])?") {
+            if let Ok(read) = parse_duration(&text) {
+                proptest::prop_assert_eq!(parse_duration(&humantime::format_duration(read).to_string()), Ok(read));
+            }
+            if let Ok(bytes) = parse_size(&text) {
+                proptest::prop_assert_eq!(parse_size(&format!("{bytes}B")), Ok(bytes));
+            }
+        }
+    }
 }

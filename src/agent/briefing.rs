@@ -112,4 +112,36 @@ mod tests {
             }
         }
     }
+
+    proptest::proptest! {
+        #![proptest_config(crate::mutation::tries(128))]
+
+        /// A terminal breaks lines at any column, and an agent may quote a part of a text.
+        #[test]
+        fn no_piece_of_what_netsky_sent_is_a_marker(
+            words in crate::mutation::texts(crate::mutation::screens()),
+            number: u64,
+            columns in 1usize..200,
+            begin in 0usize..200,
+        ) {
+            let marker = Marker::new(DEFAULT_CORE).unwrap();
+            let role = Role::of(AgentName::ROOT, Some(&words));
+            let facts = Facts {
+                agent: AgentName::ROOT, number, clones: 2, role: &role, netsky: &words, draft: words.as_ref(),
+            };
+            let texts = [briefing(&facts), nudge(&words)];
+            for text in &texts {
+                proptest::prop_assert_eq!(marker.find(text), None);
+                proptest::prop_assert!(!text.contains(|c: char| c != '\n' && c.is_control()));
+            }
+            let own = Facts { role: &Role::of(AgentName::ROOT, None), netsky: "netsky", draft: "/d.md".as_ref(), ..facts };
+            for text in [startup(&own), briefing(&own), nudge("netsky")] {
+                let piece: Vec<char> = text.chars().skip(begin).collect();
+                for row in piece.chunks(columns) {
+                    let row: String = row.iter().collect();
+                    proptest::prop_assert_eq!(marker.find(&row), None);
+                }
+            }
+        }
+    }
 }

@@ -292,4 +292,34 @@ mod tests {
         }
         assert!(expected.is_empty(), "there are no such reports: {:?}", expected.keys());
     }
+
+    proptest::proptest! {
+        #![proptest_config(crate::mutation::tries(256))]
+
+        #[test]
+        fn a_damaged_report_is_none_or_is_folded_into_a_beacon_that_reads_back(
+            bytes in crate::mutation::mutants(crate::mutation::reports()),
+            event in "SessionStart|UserPromptSubmit|PostToolUse|Stop|StopFailure|PermissionRequest|Notification|SessionEnd|\\PC{0,150}",
+        ) {
+            use crate::agent::beacon::{self, Activity, Beacon};
+            let Ok(json) = serde_json::from_slice::<Value>(&bytes) else { return Ok(()) };
+            let marker = crate::agent::marker::Marker::new(crate::agent::marker::DEFAULT_CORE).unwrap();
+            let generation = crate::id::Generation::fresh();
+            let now = chrono::DateTime::UNIX_EPOCH;
+            for hooks in [Hooks::ClaudeSettings, Hooks::CodexOverrides] {
+                let report = read(hooks, &event, &json);
+                proptest::prop_assert!(report.event.chars().count() <= EVENT_CHARS);
+                proptest::prop_assert!(report.session.as_deref().is_none_or(is_id));
+                let beacon = beacon::fold(None, crate::name::AgentName::ROOT, generation, &report, &marker, now);
+                let written = serde_json::to_vec(&beacon).unwrap();
+                proptest::prop_assert!(written.len() <= 6 * bytes.len() + 2_000);
+                if let Activity::AwaitsPerson { what } | Activity::Failed { what } | Activity::Limited { what }
+                    | Activity::Ended { reason: what } = &beacon.activity
+                {
+                    proptest::prop_assert!(what.chars().count() <= 300 && !what.contains(char::is_control));
+                }
+                proptest::prop_assert_eq!(crate::persist::parse::<Beacon>(&written), Ok(beacon));
+            }
+        }
+    }
 }

@@ -254,4 +254,33 @@ mod tests {
             proptest::prop_assert_eq!(read.content().unwrap(), bytes);
         }
     }
+
+    proptest::proptest! {
+        #![proptest_config(crate::mutation::tries(256))]
+
+        #[test]
+        fn a_damaged_envelope_is_refused_or_is_the_one_of_its_name(
+            bytes in crate::mutation::mutants(
+                vec![crate::mutation::format("envelope.json"), crate::mutation::format("envelope-base64.json")],
+            ),
+            from in proptest::sample::select(&["agent3", "watchdog"]),
+        ) {
+            let name: EnvelopeName = format!("{ID}-from-{from}").parse().unwrap();
+            if let Ok(envelope) = Envelope::parse(&bytes, name) {
+                proptest::prop_assert_eq!(envelope.name(), name);
+                proptest::prop_assert!(envelope.content().unwrap().len() <= bytes.len());
+                let shown = crate::handoff::parts::visible(&envelope);
+                proptest::prop_assert!(!shown.contains(|c: char| c != '\n' && c.is_control()));
+            }
+        }
+
+        #[test]
+        fn a_damaged_name_is_refused_or_is_its_own_spelling(
+            text in crate::mutation::texts(vec![format!("{ID}-from-agent3").into_bytes()]),
+        ) {
+            if let Ok(name) = text.parse::<EnvelopeName>() {
+                proptest::prop_assert_eq!(name.to_string(), text);
+            }
+        }
+    }
 }

@@ -211,4 +211,15 @@ mod tests {
         assert_eq!(read.path(), Some(absolute(&path)));
         assert!(read.is(&fs::metadata(&path).unwrap()));
     }
+
+    proptest::proptest! {
+        #![proptest_config(crate::mutation::tries(128))]
+
+        #[test]
+        fn a_damaged_record_is_refused_or_reads_back(
+            bytes in crate::mutation::mutants(vec![crate::mutation::format("claim-record.json")]),
+        ) {
+            persist::tests::reads_back::<ClaimRecord>(&bytes)?;
+        }
+    }
 }

@@ -84,4 +84,15 @@ mod tests {
         assert_eq!((shown.printed, shown.of), (2, 5));
         assert!(!shown.is_whole_for(shown.reader));
     }
+
+    proptest::proptest! {
+        #![proptest_config(crate::mutation::tries(128))]
+
+        #[test]
+        fn a_damaged_record_is_refused_or_reads_back(
+            bytes in crate::mutation::mutants(vec![crate::mutation::format("shown.json")]),
+        ) {
+            persist::tests::reads_back::<Shown>(&bytes)?;
+        }
+    }
 }

@@ -136,7 +136,7 @@ mod system {
     }
 
     /// proc_pid_stat(5); the name in parentheses may hold anything, so fields are counted after the last `)`.
-    fn parsed(stat: &str) -> Option<Row> {
+    pub(super) fn parsed(stat: &str) -> Option<Row> {
         let (_, rest) = stat.rsplit_once(')')?;
         let mut fields = rest.split_ascii_whitespace();
         let state = fields.next()?;
@@ -292,5 +292,43 @@ mod tests {
     fn the_line_of_ancestors_ends() {
         let line = ancestors(rustix::process::getpid().as_raw_nonzero().get()).unwrap();
         assert!(line.len() >= 2, "{line:?}");
+    }
+
+    proptest::proptest! {
+        #![proptest_config(crate::mutation::tries(256))]
+
+        #[test]
+        fn a_damaged_environment_has_no_mark_or_one_that_stands_in_it(
+            environment in crate::mutation::mutants(vec![
+                b"A=1\0NETSKY_HOME=/h\0NETSKY_AGENT=agent3\0NETSKY_GENERATION=01X\0".to_vec(),
+            ]),
+        ) {
+            if let Some(mark) = mark_in(&environment) {
+                let entry = format!("NETSKY_AGENT={}", mark.agent);
+                proptest::prop_assert!(environment.split(|byte| *byte == 0).any(|found| found == entry.as_bytes()));
+                proptest::prop_assert!(mark.home.len() + mark.generation.len() <= 3 * environment.len());
+            }
+        }
+
+        #[test]
+        #[cfg(target_os = "linux")]
+        fn whatever_a_process_is_called_its_row_is_read(name in "\\PC{0,20}|[() \n0-9]{0,15}", parent: i32, started: u64) {
+            let stat = format!("42 ({name}) S {parent} 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 {started} 9 9\n");
+            let row = system::parsed(&stat).unwrap();
+            proptest::prop_assert_eq!((row.parent, row.started, row.zombie), (parent, started, false));
+        }
+
+        #[test]
+        #[cfg(target_os = "linux")]
+        fn a_damaged_row_is_none_or_a_row(
+            stat in crate::mutation::texts(vec![
+                b"42 (a b) S 1 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 12345 9 9\n".to_vec(),
+            ]),
+        ) {
+            if system::parsed(&stat).is_some() {
+                proptest::prop_assert!(stat.contains(')') && stat.split_ascii_whitespace().count() >= 20);
+            }
+            proptest::prop_assert!(ps_row(&stat).is_none());
+        }
     }
 }

@@ -127,7 +127,11 @@ impl FromStr for ProcessId {
     fn from_str(text: &str) -> Result<Self, NoProcess> {
         let parts =
             text.split_once('.').and_then(|(pid, started)| Some((pid.parse().ok()?, started.parse().ok()?)));
-        parts.map(|(pid, started)| Self { pid, started }).ok_or_else(|| NoProcess { text: text.to_owned() })
+        // It is a part of names, and one process has one name: +42.7 and 042.7 are somebody else's.
+        parts
+            .map(|(pid, started)| Self { pid, started })
+            .filter(|process| process.to_string() == text)
+            .ok_or_else(|| NoProcess { text: text.to_owned() })
     }
 }
 
@@ -164,5 +168,14 @@ mod tests {
         let reused = ProcessId { started: own.started + 1, ..own };
         assert!(!reused.is_alive());
         assert!(!reused.signal(Signal::Kill).unwrap());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_process_has_one_spelling(text in "[-+0-9]{1,12}\\.[-+0-9]{1,22}") {
+            if let Ok(process) = text.parse::<ProcessId>() {
+                proptest::prop_assert_eq!(process.to_string(), text);
+            }
+        }
     }
 }

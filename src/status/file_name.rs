@@ -96,4 +96,27 @@ mod tests {
         .map(|name| RecordName::parse(name).unwrap());
         assert!(names.is_sorted(), "{names:?}");
     }
+
+    proptest::proptest! {
+        #![proptest_config(crate::mutation::tries(256))]
+
+        #[test]
+        fn names_sort_as_their_ids_do(one in 0u64..253_402_300_800_000, other in 0u64..253_402_300_800_000, chance: u64) {
+            let name = |ms| RecordName::of(ulid::Ulid::from_parts(ms, chance.into()).to_string().parse().unwrap());
+            let (one, other) = (name(one), name(other));
+            proptest::prop_assert_eq!(one.as_str().cmp(other.as_str()), one.id().cmp(&other.id()));
+            proptest::prop_assert_eq!(RecordName::parse(one.as_str()), Some(one));
+        }
+
+        #[test]
+        fn a_damaged_name_is_none_or_is_its_own_spelling(
+            text in crate::mutation::texts(vec![b"20251120T190000Z-01KAHA6GW0000000000000000A.json".to_vec()]),
+        ) {
+            if let Some(name) = RecordName::parse(&text) {
+                proptest::prop_assert_eq!(name.as_str(), &text);
+                let end = format!("-{}.json", name.id());
+                proptest::prop_assert!(text.ends_with(&end));
+            }
+        }
+    }
 }

@@ -428,4 +428,35 @@ mod tests {
         said.is_whole = false;
         assert_eq!(sections(&said, "N", 3), vec![Some(b"a\nb\n".to_vec()), None, None]);
     }
+
+    proptest::proptest! {
+        #![proptest_config(crate::mutation::tries(256))]
+
+        #[test]
+        fn of_a_damaged_answer_no_section_is_read_twice_and_none_is_invented(
+            stdout in crate::mutation::mutants(vec![b"N 0\na\nb\nN 1\nN 2\nc\n".to_vec()]), is_whole: bool,
+        ) {
+            let said = Said { stdout: stdout.clone(), complaints: Vec::new(), is_whole };
+            let found = sections(&said, "N", 3);
+            proptest::prop_assert_eq!(found.len(), 3);
+            let kept: usize = found.iter().flatten().map(Vec::len).sum();
+            proptest::prop_assert!(kept <= stdout.len());
+            proptest::prop_assert!(found.iter().flatten().flat_map(|section| section.split(|byte| *byte == b'\n'))
+                .all(|line| milestone(line, "N").is_none()));
+        }
+
+        #[test]
+        fn a_damaged_complaint_is_one_short_line(
+            text in crate::mutation::texts(
+                ["can't find session: $99\nduplicate session: agent0\n", "error connecting to /x (Permission denied)\n"]
+                    .map(|text| text.into())
+                    .to_vec(),
+            ),
+        ) {
+            for refusal in Refusal::read_all(&text) {
+                proptest::prop_assert!(refusal.words.chars().count() <= 400);
+                proptest::prop_assert!(!refusal.words.contains(|c: char| c.is_control()));
+            }
+        }
+    }
 }

@@ -168,4 +168,22 @@ mod tests {
             prop_assert_eq!(read[0].as_bytes(), bytes.as_slice());
         }
     }
+
+    proptest! {
+        #![proptest_config(crate::mutation::tries(256))]
+
+        #[test]
+        fn a_damaged_mark_is_none_or_names_what_stands_in_it(
+            text in crate::mutation::mutants(vec![
+                b"/bin/netsky launch /home/me/.netsky agent3 01KAHQ3V5M8X6T0Z2Y4W6R8P0N".to_vec(),
+                b"\"/my bin/netsky\" launch \"/my \\\"h\\\"\" agentinfinity 01KAHQ3V5M8X6T0Z2Y4W6R8P0N".to_vec(),
+            ]),
+        ) {
+            if let Some(mark) = LaunchMark::read(&text) {
+                prop_assert!(mark.home.as_os_str().len() <= text.len());
+                let words: Vec<_> = words(&text).unwrap();
+                prop_assert_eq!(&mark.command(std::path::Path::new(&words[0])), &words);
+            }
+        }
+    }
 }

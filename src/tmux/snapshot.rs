@@ -355,4 +355,29 @@ mod tests {
         assert!(snapshot.panes.iter().all(|pane| pane.size == (200, 50) && pane.dead.is_none()));
         assert!(snapshot.people.is_empty());
     }
+
+    proptest! {
+        #![proptest_config(crate::mutation::tries(256))]
+
+        #[test]
+        fn a_damaged_list_is_refused_or_every_line_of_it_is_a_pane(
+            list in crate::mutation::mutants(vec![format!("{ROW}\n").repeat(3).into_bytes()]),
+        ) {
+            let rows = read_panes("x", &list);
+            let count = lines(&list).count();
+            prop_assert!(rows.as_ref().map_or(true, |rows| rows.len() == count));
+            let is_read = |line: &[u8]| read_pane(line).is_some();
+            prop_assert_eq!(rows.is_ok(), lines(&list).all(is_read));
+        }
+
+        #[test]
+        fn damaged_facts_of_a_server_are_refused_or_read(
+            facts in crate::mutation::mutants(vec![b"12\t3.3a\t1795201200\t/home/me/.netsky\n".to_vec()]),
+        ) {
+            match read_server("x", &facts) {
+                Ok(read) => prop_assert!(read.home.is_none_or(|home| home.as_os_str().len() < facts.len())),
+                Err(error) => prop_assert!(!error.to_string().contains(|c: char| c.is_control())),
+            }
+        }
+    }
 }

@@ -60,7 +60,11 @@ impl FromStr for Version {
             [word] | [_, word] => *word,
             _ => return Err(invalid()),
         };
-        if word == "master" || word.starts_with("openbsd-") {
+        // It is shown to people: a program that calls itself something else is no tmux.
+        let is_openbsd = word.strip_prefix("openbsd-").is_some_and(|release| {
+            release.len() <= 8 && release.chars().all(|c| c.is_ascii_digit() || c == '.')
+        });
+        if word == "master" || is_openbsd {
             return Ok(Self::Rolling(word.to_owned()));
         }
         let release = word.strip_prefix("next-").unwrap_or(word);
@@ -112,6 +116,8 @@ mod tests {
             ("not a version", None),
             ("tmux 3.3\u{1b}[31m", None),
             ("tmux 99999999999.1", None),
+            ("tmux openbsd-7.4\u{1b}[31m", None),
+            ("tmux openbsd-999999999999999999999999", None),
         ] {
             let read =
                 text.parse::<Version>().ok().map(|version| (version.to_string(), version.is_supported()));
@@ -125,6 +131,25 @@ mod tests {
             [("3.2a", true), ("3.5a", true), ("3.6", false), ("3.10", false), ("master", false)]
         {
             assert_eq!(text.parse::<Version>().unwrap().hoards_captures(), hoards, "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(crate::mutation::tries(256))]
+
+        #[test]
+        fn a_damaged_version_is_refused_or_reads_back(
+            text in crate::mutation::texts(
+                ["tmux 3.3a\n", "tmux next-3.4", "tmux openbsd-7.4", "tmux-3.2a 3.2a"].map(|text| text.into()).to_vec(),
+            ),
+        ) {
+            match text.parse::<Version>() {
+                Ok(version) => {
+                    proptest::prop_assert!(!version.to_string().contains(|c: char| c.is_control()));
+                    proptest::prop_assert_eq!(version.to_string().parse(), Ok(version));
+                }
+                Err(InvalidVersion { text }) => proptest::prop_assert!(text.chars().count() <= 80),
+            }
         }
     }
 }

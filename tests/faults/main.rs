@@ -27,6 +27,8 @@ mod errand;
 mod held;
 mod hook_caller;
 mod loop_disk;
+#[path = "../../src/mutation.rs"]
+mod mutation;
 mod passage;
 mod puppet;
 mod recovery;

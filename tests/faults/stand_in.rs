@@ -50,6 +50,11 @@ impl StandIn {
         &self.dir
     }
 
+    /// The one that it stands before.
+    pub fn real(&self) -> &Path {
+        &self.real
+    }
+
     /// Does as the real one again.
     pub fn restore(&self) {
         self.replace(&format!(

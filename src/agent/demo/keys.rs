@@ -112,9 +112,11 @@ fn first(bytes: &[u8]) -> Found {
 
 /// A control sequence without its introducer (ECMA-48: parameters, intermediates, one final byte).
 fn sequence(rest: &[u8]) -> Found {
-    match rest.iter().position(|byte| !(0x20..=0x3f).contains(byte)) {
-        None if rest.len() < LONGEST_SEQUENCE => Found::Unfinished,
-        None => Found::Whole(None, 2 + rest.len()),
+    // No further than a sequence can reach: how much more has come by now must make no difference.
+    let reach = rest.get(..rest.len().min(LONGEST_SEQUENCE)).unwrap_or_default();
+    match reach.iter().position(|byte| !(0x20..=0x3f).contains(byte)) {
+        None if reach.len() < LONGEST_SEQUENCE => Found::Unfinished,
+        None => Found::Whole(None, 2 + reach.len()),
         Some(end) => Found::Whole(rest.get(end).and_then(|byte| arrow(*byte)), end + 3),
     }
 }
@@ -179,6 +181,14 @@ mod tests {
     }
 
     #[test]
+    fn a_sequence_without_an_end_is_given_up_after_its_longest_form() {
+        let spaces = |count: usize| [b"\x1b[".as_slice(), &vec![b' '; count], b"B"].concat();
+        check(&spaces(LONGEST_SEQUENCE - 1), &[Key::Down]);
+        check(&spaces(LONGEST_SEQUENCE), &[text("B")]);
+        check(&spaces(LONGEST_SEQUENCE + 1), &[text(" "), text("B")]);
+    }
+
+    #[test]
     fn a_paste_is_one_text_and_its_returns_submit_nothing() {
         check(b"\x1b[200~a\r\nb\rc\x03\x1b[201~\r", &[text("a\nb\nc\u{3}"), Key::Enter]);
         check(b"\x1b[200~\x1b[201~x", &[text("x")]);
@@ -194,6 +204,25 @@ mod tests {
             let expected = whole.feed(&bytes);
             let mut keys = cut.feed(&bytes[..at]);
             keys.extend(cut.feed(&bytes[at..]));
+            proptest::prop_assert_eq!(keys, expected);
+        }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(crate::mutation::tries(128))]
+
+        #[test]
+        fn where_damaged_typing_is_cut_makes_no_difference(
+            bytes in crate::mutation::mutants(vec![
+                b"netsky up\r\x1b[A\x1b[B\x1b[200~two\r\nlines\x1b[201~\r\x7f\x03\xc3\xa9".to_vec(),
+            ]),
+            pieces in 1usize..50,
+        ) {
+            let mut whole = Keyboard::default();
+            let mut cut = Keyboard::default();
+            let expected = whole.feed(&bytes);
+            let keys: Vec<Key> = bytes.chunks(pieces).flat_map(|piece| cut.feed(piece)).collect();
+            proptest::prop_assert!(keys.len() <= bytes.len());
             proptest::prop_assert_eq!(keys, expected);
         }
     }

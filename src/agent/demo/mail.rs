@@ -309,4 +309,28 @@ mod tests {
             proptest::prop_assert_eq!(read[0].text.replace('\n', ""), text.replace('\n', ""));
         }
     }
+
+    proptest::proptest! {
+        #![proptest_config(crate::mutation::tries(128))]
+
+        #[test]
+        fn of_damaged_fences_no_more_is_read_than_was_printed(
+            printed in crate::mutation::texts(vec![
+                [fence("N1", &format!("message {ID}"), "do it\n"), fence("N2", &format!("part 1 of 2 of message {ID}"), "half\n")]
+                    .concat()
+                    .into_bytes(),
+            ]),
+        ) {
+            let mut bag = Mailbag::default();
+            bag.take(&printed);
+            let letters = bag.letters();
+            let length: usize = letters.iter().map(|letter| letter.text.len()).sum();
+            proptest::prop_assert!(length <= printed.len());
+            bag.take(&printed);
+            proptest::prop_assert!(bag.letters().is_empty(), "read again");
+            if let Some(command) = reading_command(&printed, "run ") {
+                proptest::prop_assert!(printed.contains(command) && is_reading(command));
+            }
+        }
+    }
 }

@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use super::{Composer, ScreenTable, Situation, read};
+use super::{Composer, Reading, ScreenTable, Situation, read};
+use crate::agent::dialog::{self, Allowances, DialogAnswer, DialogRow, Key, Means, Shape, Wants};
 use crate::agent::marker::{DEFAULT_CORE, Marker};
 use crate::agent::profiles;
+use crate::mutation;
 
 fn shown(situation: &Situation) -> String {
     match situation {
@@ -75,6 +77,80 @@ proptest::proptest! {
             read(built_in.screen, &marker, &text);
             let rule = "─".repeat(columns.max(4));
             read(built_in.screen, &marker, &format!("{text}\n{rule}\n❯\u{a0}{text}\n{rule}\n"));
+        }
+    }
+}
+
+/// Who may do everything: what gets no key here gets none anywhere.
+fn all_allowed() -> Allowances {
+    Allowances { workdir: "/w".into(), trusted: true, bypass: true, development_channels: true }
+}
+
+/// What is shown of a screen is short, on one line, and speaks to no terminal.
+fn is_shown_safely(words: &str) -> bool {
+    words.chars().count() <= super::WHAT_CHARS && !words.contains(|c: char| c.is_control())
+}
+
+proptest::proptest! {
+    #![proptest_config(mutation::tries(96))]
+
+    #[test]
+    fn a_damaged_screen_has_a_reading_whose_words_are_short_and_harmless(text in mutation::texts(mutation::screens())) {
+        let marker = Marker::new(DEFAULT_CORE).unwrap();
+        for built_in in profiles::ALL.into_iter().chain([profiles::GENERIC]) {
+            let Reading { marker: found, situation } = read(built_in.screen, &marker, &text);
+            proptest::prop_assert!(found.is_none_or(|line| is_shown_safely(&line)));
+            match situation {
+                Situation::Permission { what } | Situation::Login { what } | Situation::Failed { what }
+                | Situation::Limited { what } | Situation::Retrying { what } => {
+                    proptest::prop_assert!(is_shown_safely(&what), "{what:?}");
+                }
+                Situation::UnknownDialog { options, highlighted } => {
+                    proptest::prop_assert!(options.len() > 1 && highlighted < options.len());
+                }
+                Situation::Idle { composer: Composer::Holds { typed } } => {
+                    proptest::prop_assert!(!typed.is_empty() && typed.len() <= text.len());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_is_pressed_only_where_one_row_alone_fits_a_damaged_screen(text in mutation::texts(mutation::screens())) {
+        let marker = Marker::new(DEFAULT_CORE).unwrap();
+        for built_in in profiles::ALL.into_iter().chain([profiles::GENERIC]) {
+            let table = built_in.screen;
+            let Situation::Dialog(seen) = read(table, &marker, &text).situation else { continue };
+            let lines: Vec<&str> = text.lines().collect();
+            let whole = super::normalised(&lines);
+            let fits = |row: &&DialogRow| {
+                let is_drawn = match row.shape {
+                    Shape::Options(labels) => labels.iter().all(|label| {
+                        seen.options.iter().any(|option| option.starts_with(label))
+                    }),
+                    Shape::Notice(_) => seen.options.is_empty(),
+                };
+                is_drawn
+                    && row.needs.iter().all(|words| whole.contains(words))
+                    && !row.without.iter().any(|words| whole.contains(words))
+            };
+            let fitting: Vec<&str> = table.dialogs.iter().filter(fits).map(|row| row.name).collect();
+            proptest::prop_assert!(fitting.contains(&seen.row.name));
+            if matches!(seen.row.shape, Shape::Options(_)) {
+                proptest::prop_assert_eq!(&fitting, &[seen.row.name]);
+            }
+            let DialogAnswer::Press { keys } = dialog::answer(&seen, &all_allowed()) else { continue };
+            // An Enter is alone, and confirms what is wanted.
+            if keys.contains(&Key::Enter) {
+                proptest::prop_assert_eq!(keys.len(), 1);
+                if let Means::Startup { wants: Wants::Option(label), .. } = &seen.row.means {
+                    let chosen = &seen.options[seen.highlighted.unwrap_or_default()];
+                    proptest::prop_assert!(chosen.starts_with(label), "{chosen:?} for {label:?}");
+                }
+            } else {
+                proptest::prop_assert!(keys.len() < seen.options.len());
+            }
         }
     }
 }

@@ -341,3 +341,37 @@ fn a_byte_order_mark_and_dos_line_ends_are_read() {
     let errors = load("[tmux]\r\n\r\nsise = 1\r\n", &[], Flags::default()).unwrap_err();
     assert_eq!(errors, ["config.toml:3: unknown key tmux.sise (did you mean `size`?)"]);
 }
+
+proptest::proptest! {
+    #![proptest_config(crate::mutation::tries(96))]
+
+    #[test]
+    fn a_damaged_file_is_read_or_each_error_names_a_line_of_it(
+        text in crate::mutation::texts(vec![EVERYTHING.into()]),
+    ) {
+        let lines = 1 + text.matches('\n').count();
+        match document::parse(&text) {
+            Err(syntax) => {
+                proptest::prop_assert!((1..=lines).contains(&syntax.line));
+                proptest::prop_assert!(!syntax.message.contains(|c: char| c.is_control()));
+            }
+            Ok(entries) => {
+                let (config, sources, problems) =
+                    resolve(Path::new("/c"), &entries, None, &Variables::default(), &Flags::default());
+                proptest::prop_assert!(config.constellation.clones < 10_000);
+                for said in problems.iter().map(ToString::to_string).chain(sources.values().map(ToString::to_string)) {
+                    let line = said.strip_prefix("/c:").and_then(|rest| rest.split(':').next()?.parse::<usize>().ok());
+                    proptest::prop_assert!(line.is_none_or(|line| (1..=lines).contains(&line)), "{said}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn trust_is_added_to_a_damaged_file_once_or_refused(text in crate::mutation::texts(vec![EVERYTHING.into()])) {
+        if let Ok(once) = crate::config::edit::add_trust(&text, Path::new("/srv/new")) {
+            proptest::prop_assert_eq!(crate::config::edit::add_trust(&once, Path::new("/srv/new")), Ok(once.clone()));
+            proptest::prop_assert!(document::parse(&once).is_ok());
+        }
+    }
+}

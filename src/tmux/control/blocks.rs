@@ -192,4 +192,43 @@ mod tests {
             prop_assert!(pieces.len() <= bytes.len());
         }
     }
+
+    proptest! {
+        #![proptest_config(crate::mutation::tries(96))]
+
+        #[test]
+        fn a_damaged_stream_of_screens_reads_alike_whole_and_cut(
+            stream in crate::mutation::mutants(streams()),
+            cuts in prop::collection::vec(1usize..3_000, 1..40),
+        ) {
+            let whole = Blocks::default().feed(&stream);
+            let mut blocks = Blocks::default();
+            let mut rest = stream.as_slice();
+            let mut pieces = Vec::new();
+            for cut in cuts {
+                let (head, tail) = rest.split_at(cut.min(rest.len()));
+                pieces.extend(blocks.feed(head));
+                rest = tail;
+            }
+            pieces.extend(blocks.feed(rest));
+            prop_assert_eq!(&pieces, &whole);
+            let kept: usize = whole.iter().map(|piece| match piece {
+                Piece::Block(block) => block.body.len(),
+                Piece::Exit(words) => words.len(),
+                _ => 0,
+            }).sum();
+            prop_assert!(kept <= 3 * stream.len());
+        }
+    }
+
+    /// Screens as a control client is given them.
+    fn streams() -> Vec<Vec<u8>> {
+        let screens = crate::mutation::screens();
+        let framed = |(number, screen): (usize, &Vec<u8>)| {
+            let label = format!("1795201200 {number} 1\n");
+            [b"%begin ", label.as_bytes(), screen, b"\n%end ", label.as_bytes(), b"%sessions-changed\n"]
+                .concat()
+        };
+        screens.chunks(3).map(|few| few.iter().enumerate().flat_map(framed).collect()).collect()
+    }
 }

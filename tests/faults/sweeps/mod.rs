@@ -12,6 +12,7 @@ mod kill;
 mod kill_verbs;
 mod limits;
 mod panes;
+mod parsers;
 mod power_cut;
 mod racers;
 mod signals;
@@ -41,4 +42,5 @@ pub const ALL: &[Sweep] = &[
     soak::SOAK,
     intruder::INTRUDER,
     corrupt::CORRUPT,
+    parsers::PARSERS,
 ];

@@ -186,7 +186,7 @@ impl Drop for Bench {
 }
 
 /// What in an output speaks to a terminal, or is no text.
-fn speaks(bytes: &[u8]) -> Option<String> {
+pub(super) fn speaks(bytes: &[u8]) -> Option<String> {
     let Ok(text) = std::str::from_utf8(bytes) else { return Some("bytes that are no UTF-8".to_owned()) };
     let is_harmful = |c: char| {
         (c.is_control() && c != '\n')
