@@ -34,6 +34,10 @@ pub enum Step {
     Succession,
     /// Noting signals instead of ending by them.
     Signals,
+    /// Asking of what kind a thing with one of our names is before it is read, moved, written over or pruned.
+    OwnKind,
+    /// Sorting what a directory lists, and what waits in an inbox.
+    Order,
 }
 
 impl Step {
@@ -52,6 +56,8 @@ impl Step {
             Self::Belief => "belief",
             Self::Succession => "succession",
             Self::Signals => "signals",
+            Self::OwnKind => "own-kind",
+            Self::Order => "order",
         }
     }
 }

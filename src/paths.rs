@@ -160,7 +160,7 @@ impl Home {
     pub fn create(&self) -> Result<(), HomeError> {
         let found = self.look()?;
         for directory in DIRECTORIES {
-            persist::make_dir(&self.root.join(directory))?;
+            persist::make_own_dir(&self.root.join(directory))?;
         }
         if matches!(found, Found::Nothing) {
             // Last, so that a home that is half made is made again instead of refused.

@@ -9,7 +9,7 @@ mod log;
 mod volatile;
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, FileType, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -29,6 +29,9 @@ pub const TEMPORARY_PREFIX: &str = ".tmp-";
 
 /// State files are small; one that is larger is not ours.
 const LARGEST_STATE_FILE: u64 = 16 << 20;
+
+/// The directory, below that of a file, for what could not be understood.
+const CORRUPT: &str = "corrupt";
 
 /// A file could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +62,48 @@ pub enum Published {
     Existed,
 }
 
+/// [`make_dir`] for a directory of netsky's own: a link in its place leads to somebody else's, and is refused.
+pub fn make_own_dir(dir: &Path) -> Result<()> {
+    refuse_link(dir)?;
+    make_dir(dir)
+}
+
+/// That what lies at `dir` is a directory, or nothing.
+///
+/// # Errors
+/// It is a link or something else.
+pub fn prove_own_dir(dir: &Path) -> Result<()> {
+    refuse_link(dir)?;
+    match fs::symlink_metadata(dir) {
+        Ok(metadata) if !metadata.is_dir() => {
+            Err(failed("using the directory", dir)(io::ErrorKind::NotADirectory.into()))
+        }
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(failed("looking at", dir)(error)),
+    }
+}
+
+fn refuse_link(dir: &Path) -> Result<()> {
+    match fs::symlink_metadata(dir) {
+        Ok(metadata) if metadata.is_symlink() && !failpoint::leaves_out(Step::OwnKind) => {
+            let error = io::Error::other("it is a symbolic link, and links are not followed");
+            Err(failed("using the directory", dir)(error))
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// What has one of our names and is no plain file is somebody else's, and is not written over.
+fn refuse_odd(path: &Path) -> Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if !metadata.is_file() && !failpoint::leaves_out(Step::OwnKind) => {
+            Err(failed("replacing", path)(io::Error::other("it is not a regular file")))
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
 /// Makes `dir` and what is missing above it, mode 0700, and syncs the parent of each one made.
 pub fn make_dir(dir: &Path) -> Result<()> {
     if dir.is_dir() {
@@ -80,7 +125,11 @@ pub fn make_dir(dir: &Path) -> Result<()> {
 }
 
 /// Replaces `path` with `bytes`, atomically and durably.
+///
+/// # Errors
+/// It could not be written, or what lies there is no regular file.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    refuse_odd(path)?;
     let temporary = written_temporary(path, bytes)?;
     failpoint::reach("persist.rename");
     temporary.persist(path).map_err(|error| failed("renaming into place", path)(error.error))?;
@@ -159,7 +208,7 @@ fn heeded(reported: io::Result<()>) -> io::Result<()> {
 
 /// Takes a write and an fsync in `dir` and leaves nothing behind: the preflight's question.
 pub fn prove_writable(dir: &Path) -> Result<()> {
-    make_dir(dir)?;
+    make_own_dir(dir)?;
     let probe = dir.join("probe");
     let temporary = written_temporary(&probe, b"probe")?;
     temporary.close().map_err(failed("removing a probe in", dir))
@@ -214,18 +263,24 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
         Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let owner = file.metadata().map_err(failed("looking at", path))?.uid();
+    let metadata = file.metadata().map_err(failed("looking at", path))?;
+    let owner = metadata.uid();
     if owner != rustix::process::geteuid().as_raw() {
         let error = io::Error::new(io::ErrorKind::PermissionDenied, format!("it belongs to uid {owner}"));
         return Err(failed("reading", path)(error));
     }
-    let mut bytes = Vec::new();
-    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed("reading", path))?;
-    if bytes.len() as u64 > limit {
+    let too_large = || {
         let error = io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {limit} bytes"));
-        return Err(failed("reading", path)(error));
+        failed("reading", path)(error)
+    };
+    // Asked first, so that something huge is refused without being read.
+    if metadata.len() > limit {
+        return Err(too_large());
     }
-    Ok(Some(bytes))
+    // Room for one more, so that the end is seen without growing.
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default().saturating_add(1));
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed("reading", path))?;
+    if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(Some(bytes)) }
 }
 
 /// What a state file held.
@@ -318,8 +373,8 @@ pub fn to_line<T: Serialize>(value: &T, path: &Path) -> Result<Vec<u8>> {
 
 /// Moves a file that could not be understood to `corrupt/` in its directory, under a name of its own.
 pub fn move_aside(path: &Path, why: String) -> Result<MovedAside> {
-    let dir = parent_of(path).join("corrupt");
-    make_dir(&dir)?;
+    let dir = parent_of(path).join(CORRUPT);
+    make_own_dir(&dir)?;
     let mut name = OsString::from(RestartId::fresh().to_string());
     name.push("-");
     name.push(path.file_name().unwrap_or_default());
@@ -328,9 +383,37 @@ pub fn move_aside(path: &Path, why: String) -> Result<MovedAside> {
     Ok(MovedAside { path: path.to_owned(), aside, why })
 }
 
-/// The names in `dir` that are UTF-8 and no temporaries, sorted; empty where there is no such directory. The second
-/// value counts what was skipped.
+/// The names of the plain files in `dir` that are UTF-8 and no temporaries, sorted; empty where there is no such
+/// directory. The second value counts what was skipped.
+///
+/// # Errors
+/// It cannot be listed, or is a link.
 pub fn list(dir: &Path) -> Result<(Vec<String>, usize)> {
+    list_beside(dir, &[])
+}
+
+/// [`list`], where the directories of these names are netsky's as well and are not counted.
+pub fn list_beside(dir: &Path, below: &[&str]) -> Result<(Vec<String>, usize)> {
+    let is_ours_below = |name: &str| name == CORRUPT || below.contains(&name);
+    listed(dir, |kind| kind.is_file(), |kind, name| kind.is_dir() && is_ours_below(name))
+}
+
+/// The names of the directories in `dir`, as [`list`] gives those of files.
+///
+/// # Errors
+/// As [`list`].
+pub fn list_dirs(dir: &Path) -> Result<(Vec<String>, usize)> {
+    listed(dir, |kind| kind.is_dir(), |_, _| false)
+}
+
+/// Names of what is wanted, sorted, and how many entries are neither that nor known. The directory itself tells of what
+/// kind they are: nothing is opened.
+fn listed(
+    dir: &Path,
+    is_wanted: impl Fn(FileType) -> bool,
+    is_known: impl Fn(FileType, &str) -> bool,
+) -> Result<(Vec<String>, usize)> {
+    refuse_link(dir)?;
     let entries = match entries_of(dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Vec::new(), 0)),
@@ -339,12 +422,18 @@ pub fn list(dir: &Path) -> Result<(Vec<String>, usize)> {
     let mut names = Vec::new();
     let mut skipped = 0;
     for entry in entries {
+        // One that is gone by now was never there.
+        let Ok(kind) = entry.file_type() else { continue };
         match entry.file_name().into_string() {
-            Ok(name) if !name.starts_with(TEMPORARY_PREFIX) => names.push(name),
+            Ok(name) if name.starts_with(TEMPORARY_PREFIX) => skipped += 1,
+            Ok(name) if is_known(kind, &name) => {}
+            Ok(name) if is_wanted(kind) || failpoint::leaves_out(Step::OwnKind) => names.push(name),
             _ => skipped += 1,
         }
     }
-    names.sort_unstable();
+    if !failpoint::leaves_out(Step::Order) {
+        names.sort_unstable();
+    }
     Ok((names, skipped))
 }
 
@@ -422,6 +511,55 @@ mod tests {
         assert_eq!(publish(&path, b"second").unwrap(), Published::Existed);
         assert_eq!(fs::read(&path).unwrap(), b"first");
         assert_eq!(list(dir.path()).unwrap().0, ["once.json"]);
+    }
+
+    #[test]
+    fn of_a_directory_the_plain_files_alone_are_listed() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        replace(&at("b"), b"x").unwrap();
+        replace(&at("a"), b"x").unwrap();
+        for below in ["corrupt", "cur", "d"] {
+            make_dir(&at(below)).unwrap();
+        }
+        std::os::unix::fs::symlink(at("a"), at("link")).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, at("fifo"), rustix::fs::Mode::RWXU).unwrap();
+        fs::write(at(".tmp-x"), "x").unwrap();
+        let files = vec!["a".to_owned(), "b".to_owned()];
+        assert_eq!(list(dir.path()).unwrap(), (files.clone(), 5));
+        assert_eq!(list_beside(dir.path(), &["cur"]).unwrap(), (files, 4));
+        let dirs = ["corrupt", "cur", "d"].map(str::to_owned).to_vec();
+        assert_eq!(list_dirs(dir.path()).unwrap(), (dirs, 5));
+    }
+
+    #[test]
+    fn a_directory_that_is_a_link_is_refused_and_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let [theirs, link, file] = ["theirs", "link", "file"].map(|name| dir.path().join(name));
+        make_dir(&theirs).unwrap();
+        replace(&file, b"x").unwrap();
+        std::os::unix::fs::symlink(&theirs, &link).unwrap();
+        assert!(list(&link).is_err() && list_dirs(&link).is_err());
+        assert!(make_own_dir(&link).is_err() && prove_writable(&link).is_err());
+        assert!(prove_own_dir(&link).is_err() && prove_own_dir(&file).is_err());
+        prove_own_dir(&theirs).unwrap();
+        prove_own_dir(&dir.path().join("nothing")).unwrap();
+        assert_eq!(fs::read_dir(theirs).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_no_plain_file_is_not_written_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.json");
+        for write in [replace, write_volatile, rewrite_volatile] {
+            std::os::unix::fs::symlink("nowhere", &path).unwrap();
+            assert!(write(&path, b"x").is_err() && path.is_symlink());
+            fs::remove_file(&path).unwrap();
+            rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RWXU).unwrap();
+            assert!(write(&path, b"x").is_err());
+            fs::remove_file(&path).unwrap();
+            assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        }
     }
 
     #[test]

@@ -113,14 +113,19 @@ impl ClaimRecord {
 
     /// The record of a claim, the assumed one where there is none; `report` hears of one that was not understood.
     pub(super) fn load(home: &Home, name: EnvelopeName, report: &mut dyn FnMut(MovedAside)) -> Result<Self> {
-        Ok(match persist::load(&path(home, name))? {
-            Loaded::Present(record) => record,
-            Loaded::Absent => Self::assumed(name),
-            Loaded::MovedAside(moved) => {
+        match persist::load(&path(home, name)) {
+            Ok(Loaded::Present(record)) => Ok(record),
+            Ok(Loaded::Absent) => Ok(Self::assumed(name)),
+            Ok(Loaded::MovedAside(moved)) => {
                 report(moved);
-                Self::assumed(name)
+                Ok(Self::assumed(name))
             }
-        })
+            // Something else has its name: this claim cannot be held, which is said of it alone.
+            Err(error) => match HandoffError::from(error) {
+                error if error.is_odd() => Ok(Self::assumed(name)),
+                error => Err(error),
+            },
+        }
     }
 
     /// Writes it, unless there is one.
