@@ -9,6 +9,7 @@ mod hooks;
 mod kill;
 mod kill_verbs;
 mod limits;
+mod odd_files;
 mod panes;
 mod power_cut;
 mod racers;
@@ -17,6 +18,7 @@ mod soak;
 mod text;
 mod tmux;
 mod verbs;
+mod volume;
 
 use crate::sweep::Sweep;
 
@@ -37,4 +39,6 @@ pub const ALL: &[Sweep] = &[
     panes::DIALOGS,
     hooks::HOOKS,
     soak::SOAK,
+    odd_files::ODD_FILES,
+    volume::VOLUME,
 ];
