@@ -524,7 +524,7 @@ mod tests {
         }
         std::os::unix::fs::symlink(at("a"), at("link")).unwrap();
         rustix::fs::mkfifoat(rustix::fs::CWD, at("fifo"), rustix::fs::Mode::RWXU).unwrap();
-        fs::write(at(".tmp-x"), "x").unwrap();
+        append_line(&at(".tmp-x"), "x").unwrap();
         let files = vec!["a".to_owned(), "b".to_owned()];
         assert_eq!(list(dir.path()).unwrap(), (files.clone(), 5));
         assert_eq!(list_beside(dir.path(), &["cur"]).unwrap(), (files, 4));

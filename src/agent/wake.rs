@@ -159,8 +159,8 @@ mod tests {
         let theirs = dir.path().join("theirs");
         drop(UnixDatagram::bind(&theirs).unwrap());
         std::os::unix::fs::symlink(&theirs, home.wake().join(RestartId::fresh().to_string())).unwrap();
-        fs::write(home.wake().join(RestartId::fresh().to_string()), "x").unwrap();
-        fs::write(home.wake().join("notes.txt"), "x").unwrap();
+        crate::persist::append_line(&home.wake().join(RestartId::fresh().to_string()), "x").unwrap();
+        crate::persist::append_line(&home.wake().join("notes.txt"), "x").unwrap();
         assert_eq!((wake(&home, AgentName::ROOT), sweep(&home)), (0, 0));
         assert_eq!(fs::read_dir(home.wake()).unwrap().count(), 3);
         assert!(theirs.exists());

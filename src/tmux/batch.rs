@@ -289,7 +289,7 @@ mod tests {
         let (run, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let name = |end| run.path().join(format!("{PREFIX}01ARZ3NDEKTSV4RRFFQ69G5FAV-2147483647.1-{end}"));
         std::os::unix::fs::symlink(theirs.path(), name("link")).unwrap();
-        fs::write(name("file"), "x").unwrap();
+        persist::append_line(&name("file"), "x").unwrap();
         assert_eq!(
             (take_back(run.path()).unwrap(), sweep(run.path(), crate::clock::utc_now()).unwrap()),
             (0, 0)

@@ -225,6 +225,7 @@ impl Call<'_> {
     }
 
     /// After this it counts as hanging.
+    #[allow(dead_code, reason = "used by one of the two targets that share this")]
     pub fn within(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
