@@ -44,9 +44,14 @@ fn run(run: &Run) -> Tally {
     let no_device = things::no_device();
     let is_possible = |thing: &Thing| *thing != Thing::Device || no_device.is_none();
     let things = || Thing::ALL.into_iter().filter(is_possible);
-    let visits = things().flat_map(|thing| {
-        let others = places::ALL.iter().filter(move |place| place.own != Some(thing));
-        others.map(move |place| Point::Visit(Visit { place, thing }))
+    let (ours, foreign): (Vec<Thing>, Vec<Thing>) = things().partition(|thing| thing.has_our_name());
+    let kinds = ours.into_iter().map(|thing| vec![thing]).chain([foreign]);
+    let visits = kinds.flat_map(|things| {
+        let others = places::ALL.iter().filter({
+            let things = things.clone();
+            move |place| place.own.is_none_or(|own| !things.contains(&own))
+        });
+        others.map(move |place| Point::Visit(Visit { place, things: things.clone() }))
     });
     let handed = Handed::all().into_iter().filter(|handed| !handed.is_device() || no_device.is_none());
     let points: Vec<Point> = visits

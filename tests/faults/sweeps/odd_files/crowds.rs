@@ -43,7 +43,9 @@ pub fn findings(run: &Run, place: &Place, things: &[Thing]) -> Vec<Finding> {
         found.extend(harmed.map(|(thing, harm)| (Harm::Other, format!("{what}: {thing:?}: {harm}"))));
     }
     let what = format!("a crowd in {}", place.dir);
-    let arrived = recovery::envelopes_of(&world, "agent0");
+    let mut arrived = recovery::envelopes_of(&world, "agent0");
+    // Of the crowd nothing is opened here either: a FIFO would be waited for.
+    arrived.retain(|path| path.symlink_metadata().is_ok_and(|metadata| metadata.is_file()));
     let texts: Vec<String> = arrived.iter().filter_map(|path| recovery::text_of(path)).collect();
     for text in ["through the crowd", "and this"] {
         if !texts.iter().any(|arrived| arrived == text) && place.dir != "handoff/archive" || note.exists() {

@@ -31,7 +31,8 @@ const LOOKS: [&[&str]; 6] = [
 /// What is there, and where.
 pub struct Visit {
     pub place: &'static Place,
-    pub thing: Thing,
+    /// Several only where each has a name of its own, so that what is done to one is known.
+    pub things: Vec<Thing>,
 }
 
 /// A home where nobody runs, and what links in it lead to.
@@ -60,14 +61,18 @@ pub fn call(world: &World, words: &[&str], marks: &[(&'static str, String)]) -> 
 
 impl Visit {
     pub fn name(&self) -> String {
-        format!("{:?} in {}", self.thing, self.place.dir)
+        format!("{:?} in {}", self.things, self.place.dir)
     }
 
     pub fn findings(&self, Scene { world, elsewhere }: &Scene) -> Vec<Finding> {
         wipe(world);
         let what = self.name();
-        let ours = self.place.names[usize::from(self.thing.is_file_of_ours())];
-        let planted = self.thing.plant(&self.place.path(world), ours, elsewhere.path());
+        let dir = self.place.path(world);
+        let plant = |thing: &Thing| {
+            let ours = self.place.names[usize::from(thing.is_file_of_ours())];
+            thing.plant(&dir, ours, &elsewhere.path().join(format!("{thing:?}")))
+        };
+        let planted: Vec<Planted> = self.things.iter().map(plant).collect();
         let mut found = Vec::new();
         let mut said = Vec::new();
         let mut verb = |words: &[&str], marks: &[(&'static str, String)]| {
@@ -77,7 +82,8 @@ impl Visit {
             if ran.code != 0 {
                 found.push((Harm::Other, format!("{what}: {} {}", ran.code, ran.stderr.trim())));
             }
-            found.extend(planted.harm().map(|harm| (Harm::Other, format!("{what}: {harm}"))));
+            let harmed = planted.iter().filter_map(|planted| Some((planted.thing, planted.harm()?)));
+            found.extend(harmed.map(|(thing, harm)| (Harm::Other, format!("{what}: {thing:?}: {harm}"))));
             said.push((words.join(" "), ran.stderr.clone()));
             ran
         };
@@ -99,12 +105,12 @@ impl Visit {
             found.push((Harm::Lost, format!("{what}: the hook does not show the third: {hooked:?}")));
         }
         found.extend(self.unsaid(&planted, &said, &what));
-        planted.remove();
+        planted.into_iter().for_each(Planted::remove);
         found
     }
 
     /// Who lists the place says that something was passed over, or that a file was moved aside.
-    fn unsaid(&self, planted: &Planted, said: &[(String, String)], what: &str) -> Option<Finding> {
+    fn unsaid(&self, planted: &[Planted], said: &[(String, String)], what: &str) -> Option<Finding> {
         let lister = self.place.lister?.join(" ");
         let is_told = |(words, stderr): &(String, String)| {
             let is_passed_over = *words == lister && stderr.contains("passed over");
@@ -113,7 +119,7 @@ impl Visit {
                     .iter()
                     .any(|words| stderr.contains(words))
         };
-        let lies_aside = planted.aside().is_some();
+        let lies_aside = planted.iter().any(|planted| planted.aside().is_some());
         if said.iter().any(is_told) || lies_aside {
             return None;
         }
