@@ -38,6 +38,10 @@ pub enum Step {
     Ownership,
     /// Moving aside what cannot be understood: it is read as empty and written over.
     Aside,
+    /// Asking of what kind a thing with one of our names is before it is read, moved, written over or pruned.
+    OwnKind,
+    /// Sorting what a directory lists, and what waits in an inbox.
+    Order,
 }
 
 impl Step {
@@ -58,6 +62,8 @@ impl Step {
             Self::Signals => "signals",
             Self::Ownership => "ownership",
             Self::Aside => "aside",
+            Self::OwnKind => "own-kind",
+            Self::Order => "order",
         }
     }
 }

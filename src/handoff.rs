@@ -60,11 +60,12 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// What `dir` holds. Names alone are looked at, so ten thousand cost one pass over the directory.
-    fn of(dir: &std::path::Path, ours: &[&str]) -> Result<Self> {
-        let (names, mut skipped) = crate::persist::list(dir)?;
+    /// What `dir` holds, beside the directories named `below`. Names and kinds alone are looked at, so ten thousand
+    /// cost one pass over the directory.
+    fn of(dir: &std::path::Path, below: &[&str]) -> Result<Self> {
+        let (names, mut skipped) = crate::persist::list_beside(dir, below)?;
         let mut listing = Self::default();
-        for name in names.iter().filter(|name| !ours.contains(&name.as_str())) {
+        for name in &names {
             match name.strip_suffix(".json").and_then(|stem| stem.parse().ok()) {
                 Some(name) => listing.names.push(name),
                 None => skipped += 1,

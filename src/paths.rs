@@ -119,7 +119,7 @@ impl Home {
             found = self.look()?;
         }
         for directory in DIRECTORIES {
-            persist::make_dir(&self.root.join(directory))?;
+            persist::make_own_dir(&self.root.join(directory))?;
         }
         if matches!(found, Found::Nothing) {
             // Last, so that a home that is half made is made again instead of refused.

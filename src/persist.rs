@@ -9,7 +9,7 @@ mod debris;
 mod log;
 mod volatile;
 
-use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::fs::{self, File, FileType, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -30,6 +30,9 @@ pub const TEMPORARY_PREFIX: &str = ".tmp-";
 
 /// State files are small; one that is larger is not ours.
 pub const LARGEST_STATE_FILE: u64 = 16 << 20;
+
+/// The directory, below that of a file, for what could not be understood.
+const CORRUPT: &str = "corrupt";
 
 /// A file could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +61,48 @@ pub enum Published {
     New,
     /// The name was taken; nothing was changed.
     Existed,
+}
+
+/// [`make_dir`] for a directory of netsky's own: a link in its place leads to somebody else's, and is refused.
+pub fn make_own_dir(dir: &Path) -> Result<()> {
+    refuse_link(dir)?;
+    make_dir(dir)
+}
+
+/// That what lies at `dir` is a directory, or nothing.
+///
+/// # Errors
+/// It is a link or something else.
+pub fn prove_own_dir(dir: &Path) -> Result<()> {
+    refuse_link(dir)?;
+    match fs::symlink_metadata(dir) {
+        Ok(metadata) if !metadata.is_dir() => {
+            Err(failed("using the directory", dir)(io::ErrorKind::NotADirectory.into()))
+        }
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(failed("looking at", dir)(error)),
+    }
+}
+
+fn refuse_link(dir: &Path) -> Result<()> {
+    match fs::symlink_metadata(dir) {
+        Ok(metadata) if metadata.is_symlink() && !failpoint::leaves_out(Step::OwnKind) => {
+            let error = io::Error::other("it is a symbolic link, and links are not followed");
+            Err(failed("using the directory", dir)(error))
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// What has one of our names and is no plain file is somebody else's, and is not written over.
+fn refuse_odd(path: &Path) -> Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if !metadata.is_file() && !failpoint::leaves_out(Step::OwnKind) => {
+            Err(failed("replacing", path)(io::Error::other("it is not a regular file")))
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// Makes `dir` and what is missing above it, mode 0700, and syncs the parent of each one made.
@@ -104,7 +149,11 @@ pub fn make_private_dir(dir: &Path) -> Result<()> {
 }
 
 /// Replaces `path` with `bytes`, atomically and durably.
+///
+/// # Errors
+/// It could not be written, or what lies there is no regular file.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    refuse_odd(path)?;
     let temporary = written_temporary(path, bytes)?;
     failpoint::reach("persist.rename");
     temporary.persist(path).map_err(|error| failed("renaming into place", path)(error.error))?;
@@ -183,7 +232,7 @@ fn heeded(reported: io::Result<()>) -> io::Result<()> {
 
 /// Takes a write and an fsync in `dir` and leaves nothing behind: the preflight's question.
 pub fn prove_writable(dir: &Path) -> Result<()> {
-    make_dir(dir)?;
+    make_own_dir(dir)?;
     let probe = dir.join("probe");
     let temporary = written_temporary(&probe, b"probe")?;
     temporary.close().map_err(failed("removing a probe in", dir))
@@ -254,15 +303,18 @@ fn open_ours(path: &Path) -> Result<Option<(File, Metadata)>> {
 
 /// All of an open file. One that is larger than `limit` is refused without being read.
 fn read_whole(file: File, metadata: &Metadata, limit: u64, path: &Path) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    if metadata.len() <= limit {
-        file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed("reading", path))?;
-    }
-    if metadata.len() > limit || bytes.len() as u64 > limit {
+    let too_large = || {
         let error = io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {limit} bytes"));
-        return Err(failed("reading", path)(error));
+        failed("reading", path)(error)
+    };
+    // Asked first, so that something huge is refused without being read.
+    if metadata.len() > limit {
+        return Err(too_large());
     }
-    Ok(bytes)
+    // Room for one more, so that the end is seen without growing.
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default().saturating_add(1));
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed("reading", path))?;
+    if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(bytes) }
 }
 
 /// A JSON state file: an object whose `version` is known. Unknown fields are tolerated.
@@ -316,9 +368,37 @@ pub fn to_line<T: Serialize>(value: &T, path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The names in `dir` that are UTF-8 and no temporaries, sorted; empty where there is no such directory. The second
-/// value counts what was skipped.
+/// The names of the plain files in `dir` that are UTF-8 and no temporaries, sorted; empty where there is no such
+/// directory. The second value counts what was skipped.
+///
+/// # Errors
+/// It cannot be listed, or is a link.
 pub fn list(dir: &Path) -> Result<(Vec<String>, usize)> {
+    list_beside(dir, &[])
+}
+
+/// [`list`], where the directories of these names are netsky's as well and are not counted.
+pub fn list_beside(dir: &Path, below: &[&str]) -> Result<(Vec<String>, usize)> {
+    let is_ours_below = |name: &str| name == CORRUPT || below.contains(&name);
+    listed(dir, |kind| kind.is_file(), |kind, name| kind.is_dir() && is_ours_below(name))
+}
+
+/// The names of the directories in `dir`, as [`list`] gives those of files.
+///
+/// # Errors
+/// As [`list`].
+pub fn list_dirs(dir: &Path) -> Result<(Vec<String>, usize)> {
+    listed(dir, |kind| kind.is_dir(), |_, _| false)
+}
+
+/// Names of what is wanted, sorted, and how many entries are neither that nor known. The directory itself tells of what
+/// kind they are: nothing is opened.
+fn listed(
+    dir: &Path,
+    is_wanted: impl Fn(FileType) -> bool,
+    is_known: impl Fn(FileType, &str) -> bool,
+) -> Result<(Vec<String>, usize)> {
+    refuse_link(dir)?;
     let entries = match entries_of(dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Vec::new(), 0)),
@@ -327,12 +407,18 @@ pub fn list(dir: &Path) -> Result<(Vec<String>, usize)> {
     let mut names = Vec::new();
     let mut skipped = 0;
     for entry in entries {
+        // One that is gone by now was never there.
+        let Ok(kind) = entry.file_type() else { continue };
         match entry.file_name().into_string() {
-            Ok(name) if !name.starts_with(TEMPORARY_PREFIX) => names.push(name),
+            Ok(name) if name.starts_with(TEMPORARY_PREFIX) => skipped += 1,
+            Ok(name) if is_known(kind, &name) => {}
+            Ok(name) if is_wanted(kind) || failpoint::leaves_out(Step::OwnKind) => names.push(name),
             _ => skipped += 1,
         }
     }
-    names.sort_unstable();
+    if !failpoint::leaves_out(Step::Order) {
+        names.sort_unstable();
+    }
     Ok((names, skipped))
 }
 
@@ -467,6 +553,55 @@ pub(crate) mod tests {
         assert_eq!(publish(&path, b"second").unwrap(), Published::Existed);
         assert_eq!(fs::read(&path).unwrap(), b"first");
         assert_eq!(list(dir.path()).unwrap().0, ["once.json"]);
+    }
+
+    #[test]
+    fn of_a_directory_the_plain_files_alone_are_listed() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        replace(&at("b"), b"x").unwrap();
+        replace(&at("a"), b"x").unwrap();
+        for below in ["corrupt", "cur", "d"] {
+            make_dir(&at(below)).unwrap();
+        }
+        std::os::unix::fs::symlink(at("a"), at("link")).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, at("fifo"), rustix::fs::Mode::RWXU).unwrap();
+        append_line(&at(".tmp-x"), "x").unwrap();
+        let files = vec!["a".to_owned(), "b".to_owned()];
+        assert_eq!(list(dir.path()).unwrap(), (files.clone(), 5));
+        assert_eq!(list_beside(dir.path(), &["cur"]).unwrap(), (files, 4));
+        let dirs = ["corrupt", "cur", "d"].map(str::to_owned).to_vec();
+        assert_eq!(list_dirs(dir.path()).unwrap(), (dirs, 5));
+    }
+
+    #[test]
+    fn a_directory_that_is_a_link_is_refused_and_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let [theirs, link, file] = ["theirs", "link", "file"].map(|name| dir.path().join(name));
+        make_dir(&theirs).unwrap();
+        replace(&file, b"x").unwrap();
+        std::os::unix::fs::symlink(&theirs, &link).unwrap();
+        assert!(list(&link).is_err() && list_dirs(&link).is_err());
+        assert!(make_own_dir(&link).is_err() && prove_writable(&link).is_err());
+        assert!(prove_own_dir(&link).is_err() && prove_own_dir(&file).is_err());
+        prove_own_dir(&theirs).unwrap();
+        prove_own_dir(&dir.path().join("nothing")).unwrap();
+        assert_eq!(fs::read_dir(theirs).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_no_plain_file_is_not_written_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.json");
+        for write in [replace, write_volatile, rewrite_volatile] {
+            std::os::unix::fs::symlink("nowhere", &path).unwrap();
+            assert!(write(&path, b"x").is_err() && path.is_symlink());
+            fs::remove_file(&path).unwrap();
+            rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RWXU).unwrap();
+            assert!(write(&path, b"x").is_err());
+            fs::remove_file(&path).unwrap();
+            assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        }
     }
 
     #[test]

@@ -12,10 +12,11 @@ use serde::{Deserialize, Serialize};
 use crate::clock::{self, Deadline};
 use crate::events::Event;
 use crate::failpoint::{self, Step};
+use crate::handoff::EnvelopeName;
 use crate::handoff::compose::{self, Terms};
 use crate::handoff::fence::Nonce;
 use crate::handoff::inbox::{Inbox, Waiting};
-use crate::id::{EnvelopeId, Generation};
+use crate::id::Generation;
 use crate::name::AgentName;
 use crate::paths::Home;
 use crate::persist::{self, Loaded, PersistError, StateFile};
@@ -139,7 +140,7 @@ enum Standing {
 pub struct Context {
     /// As the CLI wants it; empty: nothing.
     pub text: String,
-    shown: Vec<EnvelopeId>,
+    shown: Vec<EnvelopeName>,
     briefs: bool,
 }
 
@@ -241,7 +242,7 @@ impl Call {
         waiting: Waiting,
         terms: &HookTerms,
         budget: usize,
-    ) -> crate::handoff::Result<(String, Vec<EnvelopeId>)> {
+    ) -> crate::handoff::Result<(String, Vec<EnvelopeName>)> {
         let batch = inbox.open(waiting, READ_AT_ONCE)?;
         for error in &batch.unreadable {
             Event::new("unreadable").with("agent", self.agent).with("why", words(error)).log(&self.home);
@@ -266,8 +267,10 @@ impl Call {
     /// In words, for the log; what is not remembered is shown again.
     pub fn printed(&self, context: &Context) -> Result<(), String> {
         let inbox = Inbox::of(&self.home, self.agent);
-        for id in &context.shown {
-            inbox.mark_shown(*id, Some(self.generation), clock::utc_now()).map_err(|error| words(&error))?;
+        for name in &context.shown {
+            inbox
+                .mark_shown(*name, Some(self.generation), clock::utc_now())
+                .map_err(|error| words(&error))?;
         }
         if context.briefs {
             beacon::brief(&self.home, self.agent, self.generation).map_err(|error| words(&error))?;

@@ -148,6 +148,8 @@ pub(super) fn show(
 pub(super) struct Whereabouts {
     claims: BTreeMap<EnvelopeId, Claim>,
     places: BTreeMap<EnvelopeId, Place>,
+    /// Entries of the claims and of the inboxes that are something else.
+    pub(super) skipped: usize,
 }
 
 impl Whereabouts {
@@ -156,13 +158,17 @@ impl Whereabouts {
         let pending = claim::pending(home)?;
         let claims = pending.claims.into_iter().map(|claim| (claim.id(), claim)).collect();
         let mut places = BTreeMap::new();
-        for agent in Inbox::agents(home)? {
+        let (agents, strangers) = Inbox::agents(home)?;
+        let mut skipped = pending.skipped + strangers;
+        for agent in agents {
             let inbox = Inbox::of(home, agent);
             for place in Place::ALL {
-                places.extend(inbox.list(place)?.names.into_iter().map(|name| (name.id, place)));
+                let listing = inbox.list(place)?;
+                skipped += listing.skipped;
+                places.extend(listing.names.into_iter().map(|name| (name.id, place)));
             }
         }
-        Ok(Self { claims, places })
+        Ok(Self { claims, places, skipped })
     }
 
     /// How far an envelope is whose last known state is `known`. One that has left both its claim and its inbox was
@@ -289,7 +295,7 @@ mod tests {
         check(HandoffState::Claimed);
         deliver(&scene.home, &claim).unwrap();
         check(HandoffState::Delivered);
-        inbox.mark_shown(id, None, clock::utc_now()).unwrap();
+        inbox.mark_shown(claim.name(), None, clock::utc_now()).unwrap();
         check(HandoffState::Shown);
         inbox.mark_taken(id).unwrap();
         check(HandoffState::Taken);

@@ -118,8 +118,11 @@ fn rows(home: &Home, unreadable: &mut Vec<HandoffError>) -> crate::handoff::Resu
             Err(error) => unreadable.push(error),
         }
     }
-    if archived.skipped > 0 {
-        output::talk(&format!("netsky: {} entries of the archive are no envelopes", archived.skipped));
+    for (skipped, what) in [
+        (archived.skipped, "of the archive passed over: no envelopes"),
+        (seen.skipped, "of the claims and inboxes passed over: neither claims nor envelopes"),
+    ] {
+        output::passed_over(skipped, what);
     }
     rows.sort_by_key(|row| row.id);
     Ok(rows)

@@ -53,8 +53,9 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
 }
 
 fn list(home: &Home, store: &Store, json: bool, caller: &Caller) -> Result<Exit, CommandError> {
-    let records = store.list();
-    let records = records.map_err(|error| CommandError::failed("reading the restarts").because(error))?;
+    let failed = |error| CommandError::failed("reading the restarts").because(error);
+    let records = store.list().map_err(failed)?;
+    output::passed_over(store.skipped().map_err(failed)?, "of the restart records passed over: no records");
     let envelopes = Whereabouts::look(home).map_err(envelopes::failed("looking for the hand-overs"))?;
     let restarts: Vec<Record> = records.into_iter().map(|record| seen_among(&envelopes, record)).collect();
     if json {

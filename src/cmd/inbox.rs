@@ -124,9 +124,7 @@ fn rows(inbox: &Inbox, all: bool, unreadable: &mut Vec<HandoffError>) -> Handed<
 }
 
 fn say_skipped(skipped: usize) {
-    if skipped > 0 {
-        output::talk(&format!("netsky: {skipped} entries of the inbox are no envelopes"));
-    }
+    output::passed_over(skipped, "of the inbox passed over: no envelopes");
 }
 
 /// How long a part is for an agent of which nothing is known; bytes that every agent CLI passes on whole.

@@ -40,7 +40,7 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// Lines that scrolled off are shown up to this many.
+/// Lines that scrolled off are shown up to this many, the newest where these are more than some megabytes.
 const SCROLLBACK: u32 = 50_000;
 
 /// How often a followed screen is looked at.

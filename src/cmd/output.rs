@@ -60,6 +60,15 @@ pub(super) fn talk(line: &str) {
     talk_lines(&text::unbroken(line));
 }
 
+/// Says how many entries of a place are not what it is for, where there are some.
+pub(super) fn passed_over(entries: usize, what: &str) {
+    match entries {
+        0 => {}
+        1 => talk(&format!("netsky: 1 entry {what}")),
+        _ => talk(&format!("netsky: {entries} entries {what}")),
+    }
+}
+
 /// Says several lines of netsky's own making.
 pub(super) fn talk_lines(lines: &str) {
     let mut stderr = io::stderr().lock();

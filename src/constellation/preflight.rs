@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::agent::profile::{Profile, ProfileError};
 use crate::config::Config;
+use crate::handoff::inbox::Inbox;
 use crate::name::AgentName;
 use crate::paths::Home;
 use crate::persist::{self, PersistError};
@@ -166,6 +167,9 @@ impl Preflight<'_> {
             [self.home.root().join("state"), self.home.claims(), self.home.archive(), self.home.inboxes()]
         {
             persist::prove_writable(&dir)?;
+        }
+        for wish in &self.plan.spawn {
+            Inbox::of(self.home, wish.name).prove()?;
         }
         Ok(())
     }

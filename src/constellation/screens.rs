@@ -14,7 +14,7 @@ use crate::persist::{self, PersistError};
 /// # Errors
 /// The directories cannot be read or written.
 pub fn prune(home: &Home, keep: usize, now: DateTime<Utc>) -> Result<(), PersistError> {
-    let (agents, _) = persist::list(&home.screens_root())?;
+    let (agents, _) = persist::list_dirs(&home.screens_root())?;
     for agent in agents.iter().filter_map(|name| name.parse::<AgentName>().ok()) {
         let dir = home.screens(agent);
         persist::sweep_debris(&dir, now)?;

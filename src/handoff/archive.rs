@@ -10,7 +10,7 @@ use crate::paths::Home;
 
 /// All envelopes, newest first.
 pub fn list(home: &Home) -> Result<Listing> {
-    let mut listing = Listing::of(&home.archive(), &["corrupt"])?;
+    let mut listing = Listing::of(&home.archive(), &[])?;
     listing.names.reverse();
     Ok(listing)
 }

@@ -3,9 +3,9 @@
 //! Oldest first; what waits is at least counted, where the budget has room for that line. The answer never exceeds its
 //! budget, for the agent CLIs cut what is longer.
 
+use super::envelope::EnvelopeName;
 use super::fence::{Nonce, Pending, announcement, fenced};
 use super::parts::{visible, weight};
-use crate::id::EnvelopeId;
 
 /// What an answer may hold.
 #[derive(Debug, Clone, Copy)]
@@ -26,9 +26,9 @@ pub struct Composition {
     /// The text; empty where nothing waits.
     pub text: String,
     /// Printed whole: these are shown.
-    pub whole: Vec<EnvelopeId>,
+    pub whole: Vec<EnvelopeName>,
     /// Only announced: these still wait.
-    pub announced: Vec<EnvelopeId>,
+    pub announced: Vec<EnvelopeName>,
     /// How many are only counted.
     pub counted: usize,
 }
@@ -58,7 +58,7 @@ pub fn compose(
                 (text, &mut composed.announced)
             }
         };
-        printed.push(waiting.envelope.id);
+        printed.push(waiting.envelope.name());
         composed.text.push_str(&text);
         composed.counted = left;
     }

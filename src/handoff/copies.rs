@@ -26,7 +26,7 @@ pub(super) fn in_archive(home: &Home, name: EnvelopeName) -> Result<Option<Envel
         Loaded::Absent => return Ok(None),
         Loaded::MovedAside(_) => {}
     }
-    for agent in Inbox::agents(home)? {
+    for agent in Inbox::agents(home)?.0 {
         let inbox = Inbox::of(home, agent);
         for place in Place::ALL {
             if let Some(envelope) = made_again(name, &inbox.dir(place), &home.archive())? {
@@ -74,7 +74,7 @@ mod tests {
         let delivered = inbox.dir(Place::Delivered);
         assert!(check(&scene, &delivered, name, || inbox.read(name.id).ok()));
         assert!(check(&scene, &scene.home.archive(), name, || archive::read(&scene.home, name.id).ok()));
-        inbox.mark_shown(name.id, None, utc_now()).unwrap();
+        inbox.mark_shown(name, None, utc_now()).unwrap();
         assert!(check(&scene, &inbox.dir(Place::Shown), name, || inbox.read(name.id).ok()));
         assert_eq!(inbox.agent(), AgentName::ROOT);
     }

@@ -232,27 +232,18 @@ impl<'a> Work<'a> {
 
     fn inbox(&mut self) -> Result<()> {
         let inbox = Inbox::of(self.home, self.claim.to());
-        if let Some(place) = place(&inbox, self.claim.name)? {
+        inbox.prove()?;
+        if let Some(place) = inbox.place_of_name(self.claim.name)? {
             self.delivery.outcome = Outcome::Already(place);
             return Ok(());
         }
         let dir = inbox.dir(Place::Delivered);
-        persist::make_dir(&dir)?;
+        persist::make_own_dir(&dir)?;
         if persist::publish(&dir.join(self.claim.name.file()), &self.envelope)? == Published::Existed {
             self.delivery.outcome = Outcome::Already(Place::Delivered);
         }
         Ok(())
     }
-}
-
-/// Where the envelope is: asked in the order in which it moves, so that it cannot slip past.
-fn place(inbox: &Inbox, name: EnvelopeName) -> Result<Option<Place>> {
-    for place in Place::ALL {
-        if is_there(&inbox.dir(place).join(name.file()))? {
-            return Ok(Some(place));
-        }
-    }
-    Ok(None)
 }
 
 #[cfg(test)]

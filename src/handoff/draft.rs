@@ -46,7 +46,7 @@ pub fn write(
     if text.len() as u64 > limit {
         return Err(HandoffError::SourceTooLarge { path: "-".into(), limit });
     }
-    persist::make_dir(persist::parent_of(&path))?;
+    persist::make_own_dir(persist::parent_of(&path))?;
     persist::replace(&path, text)?;
     Ok(persist::store(&record_path(home, agent), &Written { version: 1, generation, at: now })?)
 }

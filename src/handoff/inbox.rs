@@ -14,7 +14,8 @@ use super::envelope::{Envelope, EnvelopeName};
 use super::fence::Pending;
 use super::parts::{self, Part};
 use super::shown::{self, Shown};
-use super::{HandoffError, Listing, Result};
+use super::{HandoffError, Listing, Result, is_there};
+use crate::failpoint::{self, Step};
 use crate::id::{EnvelopeId, Generation};
 use crate::name::AgentName;
 use crate::paths::Home;
@@ -103,12 +104,22 @@ impl Inbox {
         Self { home: home.clone(), agent }
     }
 
-    /// The agents that have an inbox on disk, in order.
-    pub fn agents(home: &Home) -> Result<Vec<AgentName>> {
-        let mut agents: Vec<AgentName> =
-            persist::list(&home.inboxes())?.0.iter().filter_map(|name| name.parse().ok()).collect();
+    /// The agents that have an inbox on disk, in order; and how many entries are no inboxes, links among them.
+    pub fn agents(home: &Home) -> Result<(Vec<AgentName>, usize)> {
+        let (names, skipped) = persist::list_dirs(&home.inboxes())?;
+        let mut agents: Vec<AgentName> = names.iter().filter_map(|name| name.parse().ok()).collect();
         agents.sort_unstable();
-        Ok(agents)
+        let strangers = names.len() - agents.len();
+        Ok((agents, skipped + strangers))
+    }
+
+    /// That nothing but a directory lies where its directories are, or will be.
+    ///
+    /// # Errors
+    /// One of them is a link or a file, and which.
+    pub fn prove(&self) -> persist::Result<()> {
+        persist::prove_own_dir(&self.home.inboxes())?;
+        Place::ALL.iter().try_for_each(|place| persist::prove_own_dir(&self.dir(*place)))
     }
 
     /// Whose it is.
@@ -127,7 +138,9 @@ impl Inbox {
 
     /// What is in one place, oldest first.
     pub fn list(&self, place: Place) -> Result<Listing> {
-        Listing::of(&self.dir(place), &["cur", "done", "corrupt"])
+        persist::prove_own_dir(&self.home.inboxes())?;
+        let below: &[&str] = if place == Place::Delivered { &["cur", "done"] } else { &[] };
+        Listing::of(&self.dir(place), below)
     }
 
     /// Where the envelope of that id is, and its name.
@@ -143,6 +156,17 @@ impl Inbox {
     /// Where the envelope of that id is.
     pub fn place_of(&self, id: EnvelopeId) -> Result<Option<Place>> {
         Ok(self.find(id)?.map(|(_, place)| place))
+    }
+
+    /// Where the envelope of that name is. Asked in the order in which it moves, so that it cannot slip past; and by
+    /// its name alone, which costs the same however many there are.
+    pub(super) fn place_of_name(&self, name: EnvelopeName) -> Result<Option<Place>> {
+        for place in Place::ALL {
+            if is_there(&self.dir(place).join(name.file()))? {
+                return Ok(Some(place));
+            }
+        }
+        Ok(None)
     }
 
     /// Reads an envelope wherever it is.
@@ -173,7 +197,9 @@ impl Inbox {
         waiting.skipped += shown.skipped;
         waiting.names.extend(shown.names.into_iter().map(|name| (name, Place::Shown)));
         // One that moved in between was seen in both places.
-        waiting.names.sort_unstable();
+        if !failpoint::leaves_out(Step::Order) {
+            waiting.names.sort_unstable();
+        }
         waiting.names.dedup_by_key(|(name, _)| *name);
         Ok(waiting)
     }
@@ -245,24 +271,29 @@ impl Inbox {
     /// Remembers that a part was printed; after the last one the envelope counts as shown.
     pub fn printed(&self, reading: &Reading, reader: Option<Generation>, now: DateTime<Utc>) -> Result<()> {
         let Reading { pending, part } = reading;
-        self.remember(pending.envelope.id, Shown::new(reader, part.number, part.of, now))
+        self.remember(pending.envelope.name(), Shown::new(reader, part.number, part.of, now))
     }
 
     /// Remembers that an envelope was printed whole. One that is taken stays taken.
     ///
     /// # Errors
-    /// There is none of that id, or the system refused.
-    pub fn mark_shown(&self, id: EnvelopeId, reader: Option<Generation>, now: DateTime<Utc>) -> Result<()> {
-        self.remember(id, Shown::new(reader, 1, 1, now))
+    /// There is none of that name, or the system refused.
+    pub fn mark_shown(
+        &self,
+        name: EnvelopeName,
+        reader: Option<Generation>,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        self.remember(name, Shown::new(reader, 1, 1, now))
     }
 
-    fn remember(&self, id: EnvelopeId, shown: Shown) -> Result<()> {
-        let missing = || HandoffError::NotInInbox { agent: self.agent, id };
-        let (name, place) = self.find(id)?.ok_or_else(missing)?;
+    fn remember(&self, name: EnvelopeName, shown: Shown) -> Result<()> {
+        let missing = || HandoffError::NotInInbox { agent: self.agent, id: name.id };
+        let place = self.place_of_name(name)?.ok_or_else(missing)?;
         if place == Place::Taken {
             return Ok(());
         }
-        shown::store(&self.home, self.agent, id, &shown)?;
+        shown::store(&self.home, self.agent, name.id, &shown)?;
         if place == Place::Delivered && shown.printed >= shown.of {
             self.shift(name, Place::Delivered, Place::Shown)?;
         }
@@ -276,13 +307,17 @@ impl Inbox {
     pub fn mark_taken(&self, id: EnvelopeId) -> Result<()> {
         let missing = || HandoffError::NotInInbox { agent: self.agent, id };
         let (name, _) = self.find(id)?.ok_or_else(missing)?;
+        self.take(name)
+    }
+
+    fn take(&self, name: EnvelopeName) -> Result<()> {
         // From where it was found it may have moved on, so each place is tried in its order.
         for from in [Place::Delivered, Place::Shown] {
             if self.shift(name, from, Place::Taken)? {
                 break;
             }
         }
-        shown::forget(&self.home, self.agent, id)
+        shown::forget(&self.home, self.agent, name.id)
     }
 
     /// The turn of `reader` ended with an answer: what it was shown is taken. Returns what moved.
@@ -290,7 +325,7 @@ impl Inbox {
         let mut taken = Vec::new();
         for name in self.list(Place::Shown)?.names {
             if self.is_shown_to(name.id, reader)? {
-                self.mark_taken(name.id)?;
+                self.take(name)?;
                 taken.push(name);
             }
         }
@@ -299,7 +334,7 @@ impl Inbox {
 
     fn shift(&self, name: EnvelopeName, from: Place, to: Place) -> Result<bool> {
         let target = self.dir(to);
-        persist::make_dir(&target)?;
+        persist::make_own_dir(&target)?;
         Ok(persist::rename(&self.dir(from).join(name.file()), &target.join(name.file()))?)
     }
 }

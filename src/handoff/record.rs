@@ -113,10 +113,15 @@ impl ClaimRecord {
 
     /// The record of a claim; the assumed one where there is none, or none that could be understood.
     pub(super) fn load(home: &Home, name: EnvelopeName) -> Result<Self> {
-        Ok(match persist::load(&path(home, name))? {
-            Loaded::Present(record) => record,
-            Loaded::Absent | Loaded::MovedAside(_) => Self::assumed(name),
-        })
+        match persist::load(&path(home, name)) {
+            Ok(Loaded::Present(record)) => Ok(record),
+            Ok(Loaded::Absent | Loaded::MovedAside(_)) => Ok(Self::assumed(name)),
+            // Something else has its name: this claim cannot be held, which is said of it alone.
+            Err(error) => match HandoffError::from(error) {
+                error if error.is_odd() => Ok(Self::assumed(name)),
+                error => Err(error),
+            },
+        }
     }
 
     /// Writes it, unless there is one.

@@ -34,7 +34,7 @@ pub fn to_prune(names: &[EnvelopeName], live: &BTreeSet<EnvelopeId>, keep: usize
 pub fn plan(home: &Home, keep: usize) -> Result<Pruned> {
     let archived = archive::list(home)?.names;
     let mut taken = Vec::new();
-    for agent in Inbox::agents(home)? {
+    for agent in Inbox::agents(home)?.0 {
         taken.push((agent, Inbox::of(home, agent).list(Place::Taken)?.names));
     }
     // The claims last: whatever is listed above had its claim before.
@@ -58,7 +58,7 @@ pub fn prune(home: &Home, keep: usize) -> Result<Pruned> {
     for name in &plan.archive {
         persist::remove(&home.archive().join(name.file()))?;
     }
-    for agent in Inbox::agents(home)? {
+    for agent in Inbox::agents(home)?.0 {
         forget_what_is_gone(home, agent)?;
     }
     Ok(plan)

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::claim::{Address, Claim, Claimed, claim};
 use super::inbox::{Inbox, Place};
 use super::source::Source;
-use super::{HandoffError, Result, archive, claim as claims};
+use super::{EnvelopeName, HandoffError, Result, archive, claim as claims};
 use crate::clock::utc_now;
 use crate::id::EnvelopeId;
 use crate::name::{Actor, AgentName};
@@ -57,7 +57,7 @@ impl Scene {
     pub(super) fn settled(&self) -> Vec<Vec<u8>> {
         assert_eq!(persist::list(&self.home.claims()).unwrap(), (vec![], 0), "claims are left");
         let mut seen: BTreeMap<EnvelopeId, PathBuf> = BTreeMap::new();
-        for agent in Inbox::agents(&self.home).unwrap() {
+        for agent in Inbox::agents(&self.home).unwrap().0 {
             let inbox = Inbox::of(&self.home, agent);
             for place in Place::ALL {
                 for name in inbox.list(place).unwrap().names {
@@ -78,6 +78,11 @@ impl Scene {
         assert!(claims::pending(&self.home).unwrap().claims.is_empty());
         assert_eq!(persist::list(&self.home.claims()).unwrap(), (vec![], 0));
     }
+}
+
+/// The name of an envelope of the owner's.
+pub(super) fn named(id: EnvelopeId) -> EnvelopeName {
+    EnvelopeName { id, from: Actor::Owner }
 }
 
 /// The variant's name, for tables.

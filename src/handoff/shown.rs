@@ -59,7 +59,7 @@ pub(super) fn load(home: &Home, agent: AgentName, id: EnvelopeId) -> Result<Opti
 }
 
 pub(super) fn store(home: &Home, agent: AgentName, id: EnvelopeId, shown: &Shown) -> Result<()> {
-    persist::make_dir(&dir(home, agent))?;
+    persist::make_own_dir(&dir(home, agent))?;
     Ok(persist::store(&path(home, agent, id), shown)?)
 }
 

@@ -9,6 +9,7 @@ use std::path::Path;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Result, TEMPORARY_PREFIX, entries_of, failed, remove};
+use crate::failpoint::{self, Step};
 use crate::id::RestartId;
 use crate::process::ProcessId;
 
@@ -56,10 +57,12 @@ fn sweep(dir: &Path, now: DateTime<Utc>, below: bool) -> Result<usize> {
     };
     let mut removed = 0;
     for entry in entries {
-        let name = entry.file_name();
-        if name.to_str().is_some_and(|name| is_debris(name, TEMPORARY_PREFIX, now, ProcessId::is_alive)) {
+        let (name, Ok(kind)) = (entry.file_name(), entry.file_type()) else { continue };
+        let is_ours = kind.is_file() || failpoint::leaves_out(Step::OwnKind);
+        let is_debris = |name: &str| is_debris(name, TEMPORARY_PREFIX, now, ProcessId::is_alive);
+        if is_ours && name.to_str().is_some_and(is_debris) {
             removed += usize::from(remove(&entry.path())?);
-        } else if below && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+        } else if below && kind.is_dir() {
             removed += sweep(&entry.path(), now, true)?;
         }
     }

@@ -11,11 +11,12 @@ use std::path::{Path, PathBuf};
 use crate::failpoint;
 use crate::owner;
 
-use super::{Result, TEMPORARY_PREFIX, failed, make_dir, parent_of, temporary_beside};
+use super::{Result, TEMPORARY_PREFIX, failed, make_own_dir, parent_of, refuse_odd, temporary_beside};
 
 /// Writes a file that a crash may lose: mode 0600, whole to whoever reads it, not synced.
 pub fn write_volatile(path: &Path, bytes: &[u8]) -> Result<()> {
-    make_dir(parent_of(path))?;
+    refuse_odd(path)?;
+    make_own_dir(parent_of(path))?;
     failpoint::reach("volatile.write");
     let mut temporary = temporary_beside(path)?;
     temporary.write_all(bytes).map_err(failed("writing", path))?;
@@ -30,6 +31,7 @@ pub fn write_volatile(path: &Path, bytes: &[u8]) -> Result<()> {
 /// The same for a file that is written once a spawn: what it held before is kept as a spare, written over by the next
 /// one. Whoever reads it must be done before it is written twice.
 pub fn rewrite_volatile(path: &Path, bytes: &[u8]) -> Result<()> {
+    refuse_odd(path)?;
     if path.exists() && write_over_spare(path, bytes).is_ok() { Ok(()) } else { write_volatile(path, bytes) }
 }
 

@@ -91,6 +91,15 @@ impl Store {
         Ok(records)
     }
 
+    /// How many entries of the directory are no records.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn skipped(&self) -> Result<usize, PersistError> {
+        let (names, skipped) = persist::list(&self.dir)?;
+        Ok(skipped + names.iter().filter(|name| RecordName::parse(name).is_none()).count())
+    }
+
     /// The newest record.
     ///
     /// # Errors

@@ -141,8 +141,9 @@ fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 pub(super) fn take_back(run_dir: &Path) -> io::Result<usize> {
     let mut taken = 0;
     for entry in fs::read_dir(run_dir)? {
-        let name = entry?.file_name();
-        let owner = name.to_str().and_then(owner_of);
+        let entry = entry?;
+        let name = entry.file_name();
+        let owner = name.to_str().filter(|_| is_dir(&entry)).and_then(owner_of);
         if owner.is_some_and(|owner| !owner.is_alive()) {
             let dir = run_dir.join(name);
             process::poll(Duration::from_millis(5), Deadline::after(KILL_TAKES), || {
@@ -160,6 +161,11 @@ pub(super) fn take_back(run_dir: &Path) -> io::Result<usize> {
     Ok(taken)
 }
 
+/// A link of a batch's name leads to where somebody else works.
+fn is_dir(entry: &fs::DirEntry) -> bool {
+    entry.file_type().is_ok_and(|kind| kind.is_dir()) || failpoint::leaves_out(Step::OwnKind)
+}
+
 fn owner_of(name: &str) -> Option<ProcessId> {
     let mut parts = name.strip_prefix(PREFIX)?.split('-');
     parts.next()?.parse::<RestartId>().ok()?;
@@ -170,8 +176,11 @@ fn owner_of(name: &str) -> Option<ProcessId> {
 pub(super) fn sweep(run_dir: &Path, now: DateTime<Utc>) -> io::Result<usize> {
     let mut removed = 0;
     for entry in fs::read_dir(run_dir)? {
-        let name = entry?.file_name();
-        if name.to_str().is_some_and(|name| persist::is_debris(name, PREFIX, now, ProcessId::is_alive)) {
+        let entry = entry?;
+        let name = entry.file_name();
+        if is_dir(&entry)
+            && name.to_str().is_some_and(|name| persist::is_debris(name, PREFIX, now, ProcessId::is_alive))
+        {
             fs::remove_dir_all(run_dir.join(name))?;
             removed += 1;
         }
@@ -273,5 +282,20 @@ mod tests {
         assert_eq!(sweep(run.path(), crate::clock::utc_now() + years).unwrap(), 1);
         assert_eq!(fs::read_dir(run.path()).unwrap().count(), 4);
         assert!(laid.dir().exists());
+    }
+
+    #[test]
+    fn what_only_has_the_name_of_a_batch_is_left_alone() {
+        let (run, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let name = |end| run.path().join(format!("{PREFIX}01ARZ3NDEKTSV4RRFFQ69G5FAV-2147483647.1-{end}"));
+        std::os::unix::fs::symlink(theirs.path(), name("link")).unwrap();
+        persist::append_line(&name("file"), "x").unwrap();
+        assert_eq!(
+            (take_back(run.path()).unwrap(), sweep(run.path(), crate::clock::utc_now()).unwrap()),
+            (0, 0)
+        );
+        fs::create_dir(name("dir")).unwrap();
+        assert_eq!(take_back(run.path()).unwrap(), 1);
+        assert_eq!(fs::read_dir(run.path()).unwrap().count(), 2);
     }
 }

@@ -80,27 +80,36 @@ impl Tmux {
         Ok(kept)
     }
 
-    /// Asks for all at once; what does not fit under the cap is asked for again, as many at a time as did fit.
+    /// Asks for all at once; what does not fit under the cap is asked for again, as many at a time as did fit. Of one that
+    /// is larger than the cap by itself the newest lines come, as many as fit when what scrolled off is halved again and
+    /// again.
     fn each_screen(
         &self,
         panes: &[(PaneId, u32)],
         mut take: impl FnMut(PaneId, Result<Vec<u8>, Refusal>),
     ) -> Answer<()> {
-        let mut rest = panes;
+        let mut rest = panes.to_vec();
         let mut at_a_time = panes.len();
         while !rest.is_empty() {
-            let asked_for = rest.get(..at_a_time.min(rest.len())).unwrap_or(rest);
+            let asked_for: Vec<_> = rest.iter().take(at_a_time).copied().collect();
             let requests: Vec<_> =
                 asked_for.iter().map(|(pane, scrollback)| capture_request(*pane, *scrollback)).collect();
             let asked = self.ask_for_beginning("reading the screens", &requests, SCREENS_CAP)?;
             let whole = asked.sections.iter().take_while(|section| section.is_some()).count();
-            // One that is larger than the cap by itself is given up, so that the others come.
+            if whole == 0
+                && let Some((_, scrollback @ 1..)) = rest.first_mut()
+            {
+                *scrollback /= 2;
+                at_a_time = 1;
+                continue;
+            }
+            // One whose visible lines alone are too many is given up, so that the others come.
             let done = whole.max(1);
-            for ((pane, _), screen) in asked_for.iter().zip(screens_of(asked, asked_for)).take(done) {
+            for ((pane, _), screen) in asked_for.iter().zip(screens_of(asked, &asked_for)).take(done) {
                 take(*pane, screen);
             }
             at_a_time = done;
-            rest = rest.get(done..).unwrap_or_default();
+            rest.drain(..done.min(rest.len()));
         }
         Ok(())
     }

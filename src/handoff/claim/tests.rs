@@ -201,6 +201,7 @@ fn what_was_swapped_in_at_the_last_moment_is_looked_at_again() {
     symlink("/etc/passwd", &path).unwrap();
     assert_eq!(kind(&rename_in(&scene.home, &path, &announced, LIMIT)), "SourceChanged");
     assert!(path.is_symlink() && !announced.path(&scene.home).exists(), "it was put back");
+    persist::remove(&path).unwrap();
     // A newer file of ours is simply the newer hand-over.
     persist::replace(&path, b"newer").unwrap();
     assert!(rename_in(&scene.home, &path, &announced, LIMIT).unwrap());

@@ -1,6 +1,6 @@
 use super::super::deliver::deliver;
 use super::super::fence::{Nonce, fenced_part};
-use super::super::scene::{Scene, kind};
+use super::super::scene::{Scene, kind, named};
 use super::*;
 use crate::clock::utc_now;
 use crate::name::Actor;
@@ -26,12 +26,12 @@ fn an_envelope_moves_from_delivered_to_shown_to_taken() {
     let id = sent(&scene, b"x");
     let reader = a_generation();
     assert_eq!(inbox.place_of(id).unwrap(), Some(Place::Delivered));
-    inbox.mark_shown(id, reader, utc_now()).unwrap();
+    inbox.mark_shown(named(id), reader, utc_now()).unwrap();
     assert_eq!(inbox.place_of(id).unwrap(), Some(Place::Shown));
     assert_eq!(inbox.take_shown(reader).unwrap().len(), 1);
     assert_eq!(inbox.place_of(id).unwrap(), Some(Place::Taken));
     inbox.mark_taken(id).unwrap();
-    inbox.mark_shown(id, reader, utc_now()).unwrap();
+    inbox.mark_shown(named(id), reader, utc_now()).unwrap();
     assert_eq!(inbox.place_of(id).unwrap(), Some(Place::Taken), "it never moves back");
     assert_eq!(inbox.read(id).unwrap().id, id);
     assert_eq!(scene.settled(), [b"x"]);
@@ -47,7 +47,7 @@ fn an_unknown_id_is_an_error() {
     let scene = Scene::new();
     let id = EnvelopeId::fresh();
     assert_eq!(scene.inbox().place_of(id).unwrap(), None);
-    assert_eq!(kind(&scene.inbox().mark_shown(id, None, utc_now())), "NotInInbox");
+    assert_eq!(kind(&scene.inbox().mark_shown(named(id), None, utc_now())), "NotInInbox");
     assert_eq!(kind(&scene.inbox().mark_taken(id)), "NotInInbox");
     assert_eq!(kind(&scene.inbox().read(id)), "NotInInbox");
 }
@@ -58,7 +58,7 @@ fn a_new_generation_is_shown_again_what_was_not_taken_and_is_told_so() {
     let inbox = scene.inbox();
     let (first, second) = (sent(&scene, b"1"), sent(&scene, b"2"));
     let (old, new) = (a_generation(), a_generation());
-    inbox.mark_shown(first, old, utc_now()).unwrap();
+    inbox.mark_shown(named(first), old, utc_now()).unwrap();
     assert_eq!(ids(&inbox.not_shown_to(old).unwrap()), [second]);
     assert_eq!(ids(&inbox.not_taken().unwrap()), [first, second], "a cleared context sees all");
     let due = inbox.not_shown_to(new).unwrap();
@@ -66,7 +66,7 @@ fn a_new_generation_is_shown_again_what_was_not_taken_and_is_told_so() {
     let batch = inbox.open(due, 10).unwrap();
     assert_eq!(batch.pending.iter().map(|pending| pending.shown_before).collect::<Vec<_>>(), [true, false]);
     // The old generation's turn ends late: what it was shown and the new one was not is taken by that.
-    inbox.mark_shown(first, new, utc_now()).unwrap();
+    inbox.mark_shown(named(first), new, utc_now()).unwrap();
     assert!(inbox.take_shown(old).unwrap().is_empty());
     assert_eq!(inbox.take_shown(new).unwrap().len(), 1);
     assert_eq!(ids(&inbox.not_taken().unwrap()), [second]);
@@ -105,7 +105,7 @@ fn another_reader_or_another_size_of_parts_begins_at_the_first() {
     inbox.printed(&reading, old, utc_now()).unwrap();
     assert_eq!((part(old, 2), part(old, 3), part(new, 2)), (2, 1, 1));
     // A part of what the predecessor was shown whole does not make it taken.
-    inbox.mark_shown(id, old, utc_now()).unwrap();
+    inbox.mark_shown(named(id), old, utc_now()).unwrap();
     let reading = inbox.next(new, 2).unwrap().reading.unwrap();
     assert!(reading.pending.shown_before);
     inbox.printed(&reading, new, utc_now()).unwrap();
@@ -123,7 +123,7 @@ fn killed_between_the_record_and_the_move_it_is_shown_again() {
     assert_eq!(ids(&inbox.not_shown_to(reader).unwrap()), [id]);
     assert_eq!(inbox.next(reader, 100).unwrap().reading.unwrap().part.number, 1);
     // In `cur` without a record: shown, but to whom is not known.
-    inbox.mark_shown(id, reader, utc_now()).unwrap();
+    inbox.mark_shown(named(id), reader, utc_now()).unwrap();
     shown::forget(&scene.home, AgentName::ROOT, id).unwrap();
     assert_eq!(ids(&inbox.not_shown_to(reader).unwrap()), [id]);
 }
@@ -170,5 +170,8 @@ fn agents_with_an_inbox_are_listed_in_order() {
     for name in ["agent10", "agent2", "agent02", "stranger"] {
         persist::make_dir(&scene.home.inboxes().join(name)).unwrap();
     }
-    assert_eq!(Inbox::agents(&scene.home).unwrap(), [AgentName::Numbered(2), AgentName::Numbered(10)]);
+    assert_eq!(
+        Inbox::agents(&scene.home).unwrap(),
+        (vec![AgentName::Numbered(2), AgentName::Numbered(10)], 2)
+    );
 }

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::super::deliver::deliver;
-use super::super::scene::Scene;
+use super::super::scene::{Scene, named};
 use super::*;
 use crate::clock::utc_now;
 use crate::name::Actor;
@@ -54,7 +54,7 @@ fn what_is_not_taken_or_not_ours_is_never_pruned() {
             claim.id()
         })
         .collect();
-    inbox.mark_shown(ids[0], None, utc_now()).unwrap();
+    inbox.mark_shown(named(ids[0]), None, utc_now()).unwrap();
     for id in &ids[2..] {
         inbox.mark_taken(*id).unwrap();
     }
@@ -88,7 +88,7 @@ fn what_is_known_of_showing_goes_with_the_envelope() {
     let claim = scene.claimed(b"x");
     deliver(&scene.home, &claim).unwrap();
     let agent = AgentName::ROOT;
-    scene.inbox().mark_shown(claim.id(), None, utc_now()).unwrap();
+    scene.inbox().mark_shown(named(claim.id()), None, utc_now()).unwrap();
     prune(&scene.home, 9).unwrap();
     assert_eq!(shown::list(&scene.home, agent).unwrap(), [claim.id()]);
     scene.inbox().mark_taken(claim.id()).unwrap();

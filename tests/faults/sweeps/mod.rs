@@ -11,6 +11,7 @@ mod intruder;
 mod kill;
 mod kill_verbs;
 mod limits;
+mod odd_files;
 mod panes;
 mod parsers;
 mod power_cut;
@@ -20,6 +21,7 @@ mod soak;
 mod text;
 mod tmux;
 mod verbs;
+mod volume;
 
 use crate::sweep::Sweep;
 
@@ -43,4 +45,6 @@ pub const ALL: &[Sweep] = &[
     intruder::INTRUDER,
     corrupt::CORRUPT,
     parsers::PARSERS,
+    odd_files::ODD_FILES,
+    volume::VOLUME,
 ];
