@@ -206,15 +206,21 @@ impl Home {
     }
 
     fn is_empty(&self) -> Result<bool, HomeError> {
-        let inaccessible = |source| HomeError::Inaccessible { path: self.root.clone(), source };
-        Ok(fs::read_dir(&self.root).map_err(inaccessible)?.next().is_none())
+        Ok(self.entries()?.is_empty())
+    }
+
+    fn entries(&self) -> Result<Vec<fs::DirEntry>, HomeError> {
+        let inaccessible = |error: persist::PersistError| HomeError::Inaccessible {
+            path: self.root.clone(),
+            source: error.source,
+        };
+        persist::everything_in(&self.root).map_err(inaccessible)
     }
 
     /// Whether all that lies in it is what [`Home::create`] makes before `home.json` (or named constellations).
     fn is_unfinished(&self) -> Result<bool, HomeError> {
         let inaccessible = |source| HomeError::Inaccessible { path: self.root.clone(), source };
-        for entry in fs::read_dir(&self.root).map_err(inaccessible)? {
-            let entry = entry.map_err(inaccessible)?;
+        for entry in self.entries()? {
             let name = entry.file_name();
             let made_here = name.to_str().is_some_and(|name| {
                 name == "c" || name.starts_with(persist::TEMPORARY_PREFIX) || DIRECTORIES.contains(&name)

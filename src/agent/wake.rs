@@ -16,6 +16,7 @@ use crate::id::RestartId;
 use crate::name::AgentName;
 use crate::owner;
 use crate::paths::Home;
+use crate::persist;
 
 /// A socket that is woken at each beacon; its name goes when it is dropped.
 #[derive(Debug)]
@@ -69,12 +70,14 @@ impl Short {
 
 /// Wakes all who listen; returns how many.
 pub fn wake(home: &Home, agent: AgentName) -> usize {
-    let (Ok(entries), Ok(sender)) = (fs::read_dir(home.wake()), UnixDatagram::unbound()) else { return 0 };
+    let (Ok(entries), Ok(sender)) = (persist::everything_in(&home.wake()), UnixDatagram::unbound()) else {
+        return 0;
+    };
     if sender.set_nonblocking(true).is_err() {
         return 0;
     }
     let mut woken = 0;
-    for entry in entries.flatten().filter(is_ours) {
+    for entry in entries.into_iter().filter(is_ours) {
         let path = entry.path();
         let name = agent.to_string();
         failpoint::reach("wake.send");
@@ -108,8 +111,8 @@ fn is_ours(entry: &fs::DirEntry) -> bool {
 /// Removes the sockets of those who were killed while they waited; returns how many. Without this they would stay until
 /// the next hook, and in a house where no agent reports for ever.
 pub fn sweep(home: &Home) -> usize {
-    let Ok(entries) = fs::read_dir(home.wake()) else { return 0 };
-    let deserted = entries.flatten().filter(is_ours).filter(|entry| is_deserted(home, entry));
+    let Ok(entries) = persist::everything_in(&home.wake()) else { return 0 };
+    let deserted = entries.into_iter().filter(is_ours).filter(|entry| is_deserted(home, entry));
     deserted.filter(|entry| fs::remove_file(entry.path()).is_ok()).count()
 }
 

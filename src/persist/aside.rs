@@ -10,7 +10,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use super::{Result, failed, fs_link, make_dir, open_ours, parent_of, read_whole, remove, rename};
+use super::{
+    CORRUPT, Result, failed, fs_link, make_own_dir, open_ours, parent_of, read_whole, remove, rename,
+};
 use crate::failpoint::{self, Step};
 use crate::id::RestartId;
 
@@ -89,8 +91,8 @@ fn move_aside(path: &Path, read: &Metadata, why: String) -> Result<Option<MovedA
     if !lies_at(path, read)? {
         return Ok(None);
     }
-    let dir = parent_of(path).join("corrupt");
-    make_dir(&dir)?;
+    let dir = parent_of(path).join(CORRUPT);
+    make_own_dir(&dir)?;
     let mut name = OsString::from(RestartId::fresh().to_string());
     name.push("-");
     name.push(path.file_name().unwrap_or_default());

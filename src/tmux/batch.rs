@@ -140,8 +140,7 @@ fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// group is read. Returns how many batches were taken back.
 pub(super) fn take_back(run_dir: &Path) -> io::Result<usize> {
     let mut taken = 0;
-    for entry in fs::read_dir(run_dir)? {
-        let entry = entry?;
+    for entry in persist::everything_in(run_dir).map_err(|error| error.source)? {
         let name = entry.file_name();
         let owner = name.to_str().filter(|_| is_dir(&entry)).and_then(owner_of);
         if owner.is_some_and(|owner| !owner.is_alive()) {
@@ -175,8 +174,7 @@ fn owner_of(name: &str) -> Option<ProcessId> {
 /// Removes what killed processes left; returns how many.
 pub(super) fn sweep(run_dir: &Path, now: DateTime<Utc>) -> io::Result<usize> {
     let mut removed = 0;
-    for entry in fs::read_dir(run_dir)? {
-        let entry = entry?;
+    for entry in persist::everything_in(run_dir).map_err(|error| error.source)? {
         let name = entry.file_name();
         if is_dir(&entry)
             && name.to_str().is_some_and(|name| persist::is_debris(name, PREFIX, now, ProcessId::is_alive))

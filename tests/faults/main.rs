@@ -68,7 +68,7 @@ fn main() -> ExitCode {
         passes.iter().for_each(|pass| println!("{}: test", pass.name()));
         return ExitCode::SUCCESS;
     }
-    let form = Form::asked();
+    let form = Form::asked(!filters.is_empty());
     let mut ledger = Ledger::default();
     // One after the other: a sweep has workers of its own, and some of them measure time.
     for pass in &passes {

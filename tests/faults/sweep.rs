@@ -13,15 +13,22 @@ use crate::table::{Ledger, Row, Verdict};
 /// How much is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// Every point: `scripts/faults`.
+    /// Every point: `scripts/faults all`.
     Full,
+    /// As [`Form::Full`], where a sweep is named: with what takes too long beside all others.
+    Alone,
     /// Points spread over all: `cargo test`.
     Short,
 }
 
 impl Form {
-    pub fn asked() -> Self {
-        if std::env::var_os("NETSKY_FAULTS_FULL").is_some() { Self::Full } else { Self::Short }
+    /// As the environment has it; `is_named`: not all sweeps are wanted.
+    pub fn asked(is_named: bool) -> Self {
+        match std::env::var_os("NETSKY_FAULTS_FULL") {
+            None => Self::Short,
+            Some(_) if is_named => Self::Alone,
+            Some(_) => Self::Full,
+        }
     }
 }
 

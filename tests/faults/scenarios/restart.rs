@@ -9,14 +9,15 @@ use crate::strike;
 use crate::support::World;
 
 const PLAIN: Scenario = Scenario { name: "file", errand: from_file, ..IN_A_PAIR };
-const ELSEWHERE: Scenario = Scenario { name: "elsewhere", errand: from_another_file_system, ..PLAIN };
+const ELSEWHERE: Scenario =
+    Scenario { name: "elsewhere", errand: from_another_file_system, every: 2, ..PLAIN };
 
 const THREE: Scenario = Scenario {
     name: "three",
     prepare: four_agents,
     errand: three_clones,
     recover: UP_THREE,
-    every: 2,
+    every: 4,
     ..PLAIN
 };
 
@@ -26,26 +27,28 @@ const ERRORED: Scenario = Scenario {
     errand: of_dead_agents,
     // An `up` would wait for those that are about to die.
     recover: &["restart", "1", "--agent", "demo"],
+    every: 2,
     ..PLAIN
 };
 
-const DETACHED: Scenario = Scenario { name: "detached", errand: detached, ..PLAIN };
+const DETACHED: Scenario = Scenario { name: "detached", errand: detached, every: 2, ..PLAIN };
 
 const SUPERVISED: Scenario = Scenario {
     name: "supervised",
     prepare: with_supervisors_held,
     errand: detached,
     victim: Victim::Supervisor,
+    every: 2,
     ..PLAIN
 };
 
 pub const ALL: &[Scenario] = &[
     PLAIN,
-    Scenario { name: "draft", errand: from_draft, every: 2, ..PLAIN },
-    Scenario { name: "stdin", errand: from_standard_input, every: 2, ..PLAIN },
+    Scenario { name: "draft", errand: from_draft, every: 4, ..PLAIN },
+    Scenario { name: "stdin", errand: from_standard_input, every: 4, ..PLAIN },
     ELSEWHERE,
     THREE,
-    Scenario { name: "named", errand: one_clone, ..PLAIN },
+    Scenario { name: "named", errand: one_clone, every: 2, ..PLAIN },
     ERRORED,
     DETACHED,
     SUPERVISED,

@@ -22,8 +22,11 @@ fn soak(run: &Run) -> Tally {
     let seed = seed();
     println!("soak: NETSKY_FAULTS_SEED={seed}");
     let size = match run.form {
-        Form::Full if !run.is_broken() => {
+        Form::Alone if !run.is_broken() => {
             Size { agents: 32, rounds: 200, warm: 20, window: 20, keep: 15, spares_server: 90..201 }
+        }
+        Form::Full if !run.is_broken() => {
+            Size { agents: 32, rounds: 40, warm: 10, window: 10, keep: 15, spares_server: 12..41 }
         }
         _ => Size { agents: 8, rounds: 10, warm: 4, window: 3, keep: 4, spares_server: 0..0 },
     };

@@ -36,7 +36,7 @@ const INTERRUPTIBLE: [&str; 9] =
 const INTERRUPTED_EVERY: usize = 3;
 
 /// So many of the calls that only look are tried: there are hundreds of them.
-const LOOKS_TRIED: usize = 40;
+const LOOKS_TRIED: usize = 20;
 
 /// The first call that netsky itself makes; what comes before is the loader and the runtime.
 const BEGINS: &str = "umask";
