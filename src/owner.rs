@@ -85,8 +85,16 @@ enum Wanted {
 struct Seen {
     kind: &'static str,
     owner: u32,
+    group: u32,
     mode: u32,
     links: u64,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+struct Asker {
+    user: u32,
+    group: u32,
 }
 
 const DIRECTORY: &str = "a directory";
@@ -99,6 +107,7 @@ impl Seen {
         Self {
             kind: kind(metadata.file_type()),
             owner: metadata.uid(),
+            group: metadata.gid(),
             mode: metadata.mode() & 0o7777,
             links: metadata.nlink(),
         }
@@ -118,12 +127,14 @@ pub fn kind(kind: FileType) -> &'static str {
 }
 
 /// The decision (pure): `me` asks.
-fn judge(seen: Seen, wanted: Wanted, me: u32) -> Result<(), NotOurs> {
-    let Seen { kind, owner, mode, links } = seen;
+fn judge(seen: Seen, wanted: Wanted, me: Asker) -> Result<(), NotOurs> {
+    let Seen { kind, owner, group, mode, links } = seen;
     let is_trusted = match wanted {
-        Wanted::Setting | Wanted::Socket | Wanted::Link => owner == me || owner == ROOT,
-        Wanted::Directory | Wanted::Place | Wanted::File | Wanted::Replaced => owner == me,
+        Wanted::Setting | Wanted::Socket | Wanted::Link => owner == me.user || owner == ROOT,
+        Wanted::Directory | Wanted::Place | Wanted::File | Wanted::Replaced => owner == me.user,
     };
+    // Where every user has a group of their own, files are made with umask 002.
+    let others = if group == me.group { 0o002 } else { 0o022 };
     let expected = match wanted {
         Wanted::Directory | Wanted::Place => Some(DIRECTORY),
         Wanted::File | Wanted::Replaced => Some(FILE),
@@ -135,7 +146,7 @@ fn judge(seen: Seen, wanted: Wanted, me: u32) -> Result<(), NotOurs> {
         _ if !is_trusted => Err(NotOurs::Owner { owner }),
         (_, Some(wanted)) if kind != wanted => Err(NotOurs::Kind { found: kind, wanted }),
         (Wanted::Directory, _) if mode & 0o022 != 0 => Err(NotOurs::Open { mode }),
-        (Wanted::Setting, _) if kind == FILE && mode & 0o022 != 0 => Err(NotOurs::Open { mode }),
+        (Wanted::Setting, _) if kind == FILE && mode & others != 0 => Err(NotOurs::Open { mode }),
         (Wanted::File, _) if links > 1 => Err(NotOurs::Shared { links }),
         _ => Ok(()),
     }
@@ -149,13 +160,13 @@ fn ask(metadata: &Metadata, wanted: Wanted) -> io::Result<()> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the home of the call")]
-fn me() -> u32 {
-    rustix::process::geteuid().as_raw()
+fn me() -> Asker {
+    Asker { user: rustix::process::geteuid().as_raw(), group: rustix::process::getegid().as_raw() }
 }
 
 /// Whether what belongs to `uid` is ours.
 pub fn is_ours(uid: u32) -> bool {
-    uid == me() || failpoint::leaves_out(Step::Ownership)
+    uid == me().user || failpoint::leaves_out(Step::Ownership)
 }
 
 /// What a link is not followed by, among the flags of an open file.
@@ -257,9 +268,15 @@ mod tests {
 
     const ME: u32 = 1000;
     const OTHER: u32 = 1001;
+    const OWN_GROUP: u32 = 1000;
+    const USERS: u32 = 100;
 
     fn check(kind: &'static str, owner: u32, mode: u32, links: u64, refused: &[Wanted]) {
-        let seen = Seen { kind, owner, mode, links };
+        check_of(USERS, kind, owner, mode, links, refused);
+    }
+
+    fn check_of(group: u32, kind: &'static str, owner: u32, mode: u32, links: u64, refused: &[Wanted]) {
+        let seen = Seen { kind, owner, group, mode, links };
         for wanted in [
             Wanted::Directory,
             Wanted::Place,
@@ -269,7 +286,7 @@ mod tests {
             Wanted::Socket,
             Wanted::Link,
         ] {
-            let judged = judge(seen, wanted, ME);
+            let judged = judge(seen, wanted, Asker { user: ME, group: OWN_GROUP });
             assert_eq!(judged.is_err(), refused.contains(&wanted), "{seen:?} as {wanted:?}: {judged:?}");
         }
     }
@@ -295,6 +312,9 @@ mod tests {
         check(FILE, ME, 0o600, 1, &[Directory, Place]);
         check(FILE, ME, 0o600, 2, &[Directory, Place, File]);
         check(FILE, ME, 0o646, 1, &[Directory, Place, Setting]);
+        check(FILE, ME, 0o664, 1, &[Directory, Place, Setting]);
+        check_of(OWN_GROUP, FILE, ME, 0o664, 1, &[Directory, Place]);
+        check_of(OWN_GROUP, FILE, ME, 0o666, 1, &[Directory, Place, Setting]);
         check("a FIFO", ME, 0o600, 1, &[Directory, Place, File, Replaced]);
         check(LINK, ME, 0o777, 1, &[Directory, Place, File, Replaced]);
         check("a device", ROOT, 0o666, 1, &[Directory, Place, File, Replaced]);

@@ -24,10 +24,11 @@ const DOWN_ONE: Scenario = Scenario {
     errand: down_one,
     recover: &["down", "agent1"],
     check: one_runs,
+    every: 2,
     ..IN_A_PAIR
 };
 
-const DOWN_INSIDE: Scenario = Scenario { name: "down-inside", errand: down_inside, ..DOWN };
+const DOWN_INSIDE: Scenario = Scenario { name: "down-inside", errand: down_inside, every: 2, ..DOWN };
 
 pub const ALL: &[Scenario] = &[UP_FIRST, UP_AFTER_FAILURE, DOWN, DOWN_ONE, DOWN_INSIDE];
 

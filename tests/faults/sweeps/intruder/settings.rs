@@ -42,11 +42,15 @@ const VERBS: [&[&str]; 4] = [&["up", "0"], &["restart", "0"], &["send", "agent0"
 fn open_to_others(ground: &Ground) -> Vec<Finding> {
     let path = ground.world.home.join("config.toml");
     let mut found = Vec::new();
-    for mode in [0o666, 0o620] {
+    // One's own group is oneself where each user has one.
+    let own = ground.who.uid();
+    for (mode, group) in [(0o666, own), (0o602, own), (0o620, INTRUDER)] {
+        std::os::unix::fs::chown(&path, None, Some(group)).unwrap();
         set_mode(&path, mode);
         found.extend(ground.refuses(&VERBS, 78, &path));
     }
-    set_mode(&path, 0o600);
+    std::os::unix::fs::chown(&path, None, Some(own)).unwrap();
+    set_mode(&path, 0o660);
     found.extend(ground.up_works());
     found
 }

@@ -44,7 +44,8 @@ fn messages(run: &Run, door: &Door, mutants: &[Mutant]) -> Vec<Finding> {
         put(&home.join("handoff/draft/agent0.json"), &mutant.bytes);
         for words in [
             &["handoff", "list"][..],
-            &["handoff", "show", ID],
+            // Without --json a program is given the bytes as they were sent.
+            &["handoff", "show", ID, "--json"],
             &["inbox", "list", "--json"],
             &["inbox", "next"],
         ] {

@@ -12,8 +12,10 @@ use crate::sweep::{Finding, Harm, Run};
 
 pub(super) fn attempt(run: &Run, samples: &[&Sample]) -> Vec<Finding> {
     // The families differ in one character each; a few of each are enough where every point takes a server.
-    let is_wanted =
-        |sample: &&&Sample| sample.is_path() && (sample.bytes.len() != 3 || sample.number.is_multiple_of(12));
+    let is_wanted = |sample: &&&Sample| {
+        let every = if sample.bytes.len() == 3 { 12 } else { 3 };
+        sample.is_path() && sample.number.is_multiple_of(every)
+    };
     let mut found = Vec::new();
     for sample in samples.iter().filter(is_wanted) {
         found.extend(lived_in(run, sample));
@@ -59,7 +61,7 @@ fn lived_in(run: &Run, sample: &Sample) -> Vec<Finding> {
 
 /// Some also have their netsky at such a path.
 fn moved(mut world: World, sample: &Sample) -> World {
-    let every = if sample.text().is_some() { 6 } else { 2 };
+    let every = if sample.text().is_some() { 6 } else { 1 };
     if sample.number.is_multiple_of(every) {
         let root = world.root().canonicalize().unwrap();
         let dir = PathBuf::from(os(&[root.as_os_str().as_bytes(), b"/bin of ", &sample.bytes].concat()));
