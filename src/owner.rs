@@ -133,8 +133,8 @@ fn judge(seen: Seen, wanted: Wanted, me: Asker) -> Result<(), NotOurs> {
         Wanted::Setting | Wanted::Socket | Wanted::Link => owner == me.user || owner == ROOT,
         Wanted::Directory | Wanted::Place | Wanted::File | Wanted::Replaced => owner == me.user,
     };
-    // Where every user has a group of their own, files are made with umask 002.
-    let others = if group == me.group { 0o002 } else { 0o022 };
+    // Where every user has a group of their own, of the same number, files are made with umask 002.
+    let others = if group == me.group && me.group == me.user { 0o002 } else { 0o022 };
     let expected = match wanted {
         Wanted::Directory | Wanted::Place => Some(DIRECTORY),
         Wanted::File | Wanted::Replaced => Some(FILE),

@@ -169,7 +169,9 @@ pub(super) fn remedy(path: &Path, why: NotOurs) -> String {
             format!("ls -ld {shown}   # look whose it is; netsky goes on once it is moved away")
         }
         NotOurs::Open { .. } => format!("chmod go-w {shown}   # after a look at what others put there"),
-        NotOurs::Shared { .. } => format!("cp -p {shown} {shown}.own && mv {shown}.own {shown}"),
+        NotOurs::Shared { .. } => {
+            format!("find / -xdev -samefile {shown}   # remove its other names; a backup has to copy")
+        }
     }
 }
 

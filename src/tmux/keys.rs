@@ -72,7 +72,9 @@ impl Tmux {
     /// server looks, as it reads the request, and presses in one step. Nothing happens where none does.
     pub fn press_while(&self, pane: PaneId, row: &str, key: Key) -> Answer<()> {
         let row = literal(OsStr::new(row)).to_string_lossy().into_owned();
-        let found = format!("#{{S:#{{W:#{{P:#{{?#{{==:#{{pane_id}},{pane}}},#{{C/r:{row}}},}}}}}}}}");
+        // A pane in several sessions comes several times, so that a row which is not found has to say nothing.
+        let stands = format!("#{{?#{{C/r:{row}}},1,}}");
+        let found = format!("#{{S:#{{W:#{{P:#{{?#{{==:#{{pane_id}},{pane}}},{stands},}}}}}}}}");
         let press =
             SendKeys::new().target_pane(PaneTarget::Id(pane).to_string()).key(key.to_string()).build();
         let press = Request::from(press).only_if(found);
@@ -175,6 +177,8 @@ mod tests {
             let screens = server.tmux.capture(&[(pane, 0)]).unwrap();
             screens[0].1.as_ref().unwrap().contains("No #(x)").then_some(())
         });
+        // A person who sits beside it: the pane is in two sessions then.
+        server.run(&["new-session", "-d", "-t", "=agent0", "-s", "person"]);
         for gone in ["❯ +1[.)] +Yes", "❯ +2[.)] +No", "Yes, you", "#(x).", "("] {
             server.tmux.press_while(pane, gone, Key::Escape).unwrap();
         }
