@@ -8,6 +8,7 @@ use std::fs::{self, File, FileType, Metadata};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
+use std::sync::OnceLock;
 
 use crate::failpoint::{self, Step};
 
@@ -97,8 +98,10 @@ struct Asker {
     group: u32,
 }
 
-const DIRECTORY: &str = "a directory";
-const FILE: &str = "a regular file";
+/// What [`kind`] calls a directory.
+pub const DIRECTORY: &str = "a directory";
+/// What [`kind`] calls a regular file.
+pub const FILE: &str = "a regular file";
 const LINK: &str = "a symbolic link";
 const ROOT: u32 = 0;
 
@@ -161,7 +164,10 @@ fn ask(metadata: &Metadata, wanted: Wanted) -> io::Result<()> {
 
 #[expect(clippy::disallowed_methods, reason = "this is the home of the call")]
 fn me() -> Asker {
-    Asker { user: rustix::process::geteuid().as_raw(), group: rustix::process::getegid().as_raw() }
+    static ME: OnceLock<Asker> = OnceLock::new();
+    let ask =
+        || Asker { user: rustix::process::geteuid().as_raw(), group: rustix::process::getegid().as_raw() };
+    *ME.get_or_init(ask)
 }
 
 /// Whether what belongs to `uid` is ours.
@@ -199,19 +205,12 @@ pub fn socket(path: &Path) -> io::Result<bool> {
     follow(path, Wanted::Socket)
 }
 
-/// Looks at a file of a home that is written to where it lies; no link is followed. `false`: there is none.
+/// Looks at a file of a home, without following a link; who writes to it where it lies asks [`opened`] too. `false`:
+/// there is none.
 ///
 /// # Errors
 /// [`NotOurs`], or it cannot be looked at.
 pub fn file(path: &Path) -> io::Result<bool> {
-    look(path, Wanted::File)
-}
-
-/// The same for a file that is replaced as a whole.
-///
-/// # Errors
-/// [`NotOurs`], or it cannot be looked at.
-pub fn replaced_file(path: &Path) -> io::Result<bool> {
     look(path, Wanted::Replaced)
 }
 

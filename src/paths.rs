@@ -53,12 +53,11 @@ const DIRECTORIES: [&str; 15] = [
     "run/wake",
 ];
 
-/// Files of a home that are written to where they lie.
-const WRITTEN: [&str; 2] = ["state/restart.lock", "log/events.jsonl"];
-
-/// Files of a home that are replaced as a whole.
-const REPLACED: [&str; 5] = [
+/// The files of a home that have one name for ever.
+const FILES: [&str; 7] = [
     "home.json",
+    "log/events.jsonl",
+    "state/restart.lock",
     "state/owner-epochs.json",
     "state/desired.json",
     "state/agents.json",
@@ -115,11 +114,13 @@ impl Home {
         let mut found = self.look()?;
         if matches!(found, Found::Nothing) {
             persist::make_private_dir(&self.root)?;
+            // What a link leads to may be open to others still.
+            self.checked(&self.root, owner::directory)?;
             // Until then others may have put something into it.
             found = self.look()?;
         }
         for directory in DIRECTORIES {
-            persist::make_own_dir(&self.root.join(directory))?;
+            make_below(self.root.join(directory))?;
         }
         if matches!(found, Found::Nothing) {
             // Last, so that a home that is half made is made again instead of refused.
@@ -188,11 +189,8 @@ impl Home {
                 self.not_anothers(&agent, owner::directory)?;
             }
         }
-        for file in WRITTEN {
+        for file in FILES {
             self.not_anothers(&self.root.join(file), owner::file)?;
-        }
-        for file in REPLACED {
-            self.not_anothers(&self.root.join(file), owner::replaced_file)?;
         }
         Ok(())
     }
@@ -343,6 +341,13 @@ impl Home {
     }
 }
 
+fn make_below(path: PathBuf) -> Result<(), HomeError> {
+    persist::make_own_dir(&path).map_err(|error| match NotOurs::behind(&error.source) {
+        Some(why) => HomeError::NotOurs { path, why },
+        None => error.into(),
+    })
+}
+
 /// What lies there by the name of an agent. What cannot be listed, whoever lists it complains of.
 fn agents_below(dir: &Path) -> Vec<PathBuf> {
     let is_named = |entry: &fs::DirEntry| {
@@ -438,12 +443,53 @@ mod tests {
         mode(&home.claims(), 0o700);
         // What is odd and our own keeps nobody from looking.
         persist::append_line(&home.inbox(AgentName::Numbered(7)), "a file").unwrap();
-        // A link of one's own may lead to another disk.
-        let moved = dir.path().join("moved");
-        persist::rename(&home.inboxes(), &moved).unwrap();
-        std::os::unix::fs::symlink(&moved, home.inboxes()).unwrap();
+        // A backup may hold other names of them.
+        persist::append_line(&home.events(), "{}").unwrap();
+        fs_link(&home.events(), &dir.path().join("backup"));
         home.open().unwrap();
-        mode(&moved, 0o777);
-        assert!(matches!(home.open(), Err(HomeError::NotOurs { why: NotOurs::Open { .. }, .. })));
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a backup does that")]
+    fn fs_link(from: &Path, to: &Path) {
+        fs::hard_link(from, to).unwrap();
+    }
+
+    #[test]
+    fn a_directory_of_a_home_that_is_a_link_keeps_nobody_from_looking_and_is_not_written_through() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = at(&dir.path().join("h"));
+        home.create().unwrap();
+        let moved = dir.path().join("moved");
+        for directory in DIRECTORIES {
+            let inside = home.root.join(directory);
+            persist::rename(&inside, &moved).unwrap();
+            std::os::unix::fs::symlink(&moved, &inside).unwrap();
+            home.open().unwrap();
+            let refused = home.create().unwrap_err();
+            assert!(
+                matches!(&refused, HomeError::NotOurs { path, why: NotOurs::Kind { .. } } if *path == inside),
+                "{refused:?}"
+            );
+            fs::set_permissions(&moved, fs::Permissions::from_mode(0o777)).unwrap();
+            assert!(matches!(home.open(), Err(HomeError::NotOurs { why: NotOurs::Open { .. }, .. })));
+            fs::set_permissions(&moved, fs::Permissions::from_mode(0o700)).unwrap();
+            fs::remove_file(&inside).unwrap();
+            persist::rename(&moved, &inside).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_link_to_an_empty_directory_that_others_may_write_to_is_no_home() {
+        let dir = tempfile::tempdir().unwrap();
+        let (there, link) = (dir.path().join("there"), dir.path().join("link"));
+        persist::make_dir(&there).unwrap();
+        std::os::unix::fs::symlink(&there, &link).unwrap();
+        fs::set_permissions(&there, fs::Permissions::from_mode(0o777)).unwrap();
+        let refused = at(&link).create().unwrap_err();
+        assert!(matches!(&refused, HomeError::NotOurs { why: NotOurs::Open { .. }, .. }), "{refused:?}");
+        assert_eq!(fs::read_dir(&there).unwrap().count(), 0);
+        fs::set_permissions(&there, fs::Permissions::from_mode(0o700)).unwrap();
+        at(&link).create().unwrap();
+        at(&link).open().unwrap();
     }
 }

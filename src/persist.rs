@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 use crate::failpoint::{self, Step};
 use crate::owner;
 
-pub use aside::{Loaded, MovedAside, load_by, on_moved_aside, put_aside};
+pub use aside::{Loaded, MovedAside, load_by, load_or_mend, on_moved_aside, put_aside};
 pub use debris::{is_debris, momentary_name, sweep_debris, sweep_debris_below};
 pub use log::{append_line, turn_over};
 pub use volatile::{remove_volatile, rewrite_volatile, write_volatile};
@@ -77,7 +77,7 @@ pub fn prove_own_dir(dir: &Path) -> Result<()> {
     refuse_link(dir)?;
     match fs::symlink_metadata(dir) {
         Ok(metadata) if !metadata.is_dir() => {
-            Err(failed("using the directory", dir)(io::ErrorKind::NotADirectory.into()))
+            Err(failed("using the directory", dir)(not_wanted(&metadata, owner::DIRECTORY)))
         }
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -88,18 +88,21 @@ pub fn prove_own_dir(dir: &Path) -> Result<()> {
 fn refuse_link(dir: &Path) -> Result<()> {
     match fs::symlink_metadata(dir) {
         Ok(metadata) if metadata.is_symlink() && !failpoint::leaves_out(Step::OwnKind) => {
-            let error = io::Error::other("it is a symbolic link, and links are not followed");
-            Err(failed("using the directory", dir)(error))
+            Err(failed("using the directory", dir)(not_wanted(&metadata, owner::DIRECTORY)))
         }
         Ok(_) | Err(_) => Ok(()),
     }
+}
+
+fn not_wanted(metadata: &Metadata, wanted: &'static str) -> io::Error {
+    owner::NotOurs::Kind { found: owner::kind(metadata.file_type()), wanted }.into()
 }
 
 /// What has one of our names and is no plain file is somebody else's, and is not written over.
 fn refuse_odd(path: &Path) -> Result<()> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if !metadata.is_file() && !failpoint::leaves_out(Step::OwnKind) => {
-            Err(failed("replacing", path)(io::Error::other("it is not a regular file")))
+            Err(failed("replacing", path)(not_wanted(&metadata, owner::FILE)))
         }
         Ok(_) | Err(_) => Ok(()),
     }
@@ -178,6 +181,19 @@ pub fn publish(path: &Path, bytes: &[u8]) -> Result<Published> {
 fn fs_link(from: &Path, to: &Path) -> io::Result<()> {
     failpoint::reach("persist.link");
     fs::hard_link(from, to)
+}
+
+/// Exchanges two names; fails where one is missing or the file system cannot.
+#[cfg(target_os = "linux")]
+fn exchange(from: &Path, to: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    failpoint::reach("persist.exchange");
+    Ok(renameat_with(CWD, from, CWD, to, RenameFlags::EXCHANGE)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn exchange(_: &Path, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Renames `from` to `to` and syncs both directories. `false`: there is no `from`.
@@ -263,7 +279,7 @@ pub fn wait_for_lock(file: &File) -> io::Result<()> {
 /// Opens a regular file without following links and without waiting for a FIFO's writer. Whose it is, the caller asks.
 ///
 /// # Errors
-/// `InvalidInput` for anything that is no regular file; what the system said otherwise (`ELOOP` for a link).
+/// [`owner::NotOurs`] for anything that is no regular file; what the system said otherwise (`ELOOP` for a link).
 pub fn open_regular(path: &Path) -> Result<File> {
     use rustix::fs::OFlags;
     let flags = (owner::no_follow() | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY).bits();
@@ -274,8 +290,7 @@ pub fn open_regular(path: &Path) -> Result<File> {
         .map_err(failed("opening", path))?;
     let metadata = file.metadata().map_err(failed("looking at", path))?;
     if !metadata.is_file() {
-        let error = io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
-        return Err(failed("opening", path)(error));
+        return Err(failed("opening", path)(not_wanted(&metadata, owner::FILE)));
     }
     Ok(file)
 }
@@ -329,6 +344,12 @@ pub fn load<T: StateFile>(path: &Path) -> Result<Loaded<T>> {
     load_by(path, LARGEST_STATE_FILE, parse)
 }
 
+/// [`load`], where `instead` takes the place of one that is moved aside. `None`: there is none.
+pub fn load_or<T: StateFile>(path: &Path, instead: impl Fn() -> T) -> Result<Option<T>> {
+    let other = || to_line(&instead(), path).map(Some);
+    load_or_mend(path, LARGEST_STATE_FILE, parse, other).map(Loaded::present)
+}
+
 /// Reads a state file and moves nothing; `None`: there is none that can be understood.
 pub fn look<T: StateFile>(path: &Path) -> Option<T> {
     parse(&read(path, LARGEST_STATE_FILE).ok()??).ok()
@@ -369,7 +390,7 @@ pub fn to_line<T: Serialize>(value: &T, path: &Path) -> Result<Vec<u8>> {
 }
 
 /// The names of the plain files in `dir` that are UTF-8 and no temporaries, sorted; empty where there is no such
-/// directory. The second value counts what was skipped.
+/// directory. The second value counts what is neither.
 ///
 /// # Errors
 /// It cannot be listed, or is a link.
@@ -410,7 +431,7 @@ fn listed(
         // One that is gone by now was never there.
         let Ok(kind) = entry.file_type() else { continue };
         match entry.file_name().into_string() {
-            Ok(name) if name.starts_with(TEMPORARY_PREFIX) => skipped += 1,
+            Ok(name) if name.starts_with(TEMPORARY_PREFIX) && kind.is_file() => {}
             Ok(name) if is_known(kind, &name) => {}
             Ok(name) if is_wanted(kind) || failpoint::leaves_out(Step::OwnKind) => names.push(name),
             _ => skipped += 1,
@@ -568,10 +589,10 @@ pub(crate) mod tests {
         rustix::fs::mkfifoat(rustix::fs::CWD, at("fifo"), rustix::fs::Mode::RWXU).unwrap();
         append_line(&at(".tmp-x"), "x").unwrap();
         let files = vec!["a".to_owned(), "b".to_owned()];
-        assert_eq!(list(dir.path()).unwrap(), (files.clone(), 5));
-        assert_eq!(list_beside(dir.path(), &["cur"]).unwrap(), (files, 4));
+        assert_eq!(list(dir.path()).unwrap(), (files.clone(), 4));
+        assert_eq!(list_beside(dir.path(), &["cur"]).unwrap(), (files, 3));
         let dirs = ["corrupt", "cur", "d"].map(str::to_owned).to_vec();
-        assert_eq!(list_dirs(dir.path()).unwrap(), (dirs, 5));
+        assert_eq!(list_dirs(dir.path()).unwrap(), (dirs, 4));
     }
 
     #[test]

@@ -8,13 +8,10 @@ pub mod environment;
 pub mod epochs;
 pub mod spawned;
 
-use crate::persist::{self, Loaded, PersistError, StateFile};
+use crate::persist::{self, PersistError, StateFile};
 use std::path::Path;
 
 /// A state file's value; its default where there is none, or none that could be understood.
 pub(crate) fn load_or_default<T: StateFile + Default>(path: &Path) -> Result<T, PersistError> {
-    Ok(match persist::load::<T>(path)? {
-        Loaded::Present(value) => value,
-        Loaded::Absent | Loaded::MovedAside(_) => T::default(),
-    })
+    Ok(persist::load::<T>(path)?.present().unwrap_or_default())
 }

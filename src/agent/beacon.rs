@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::Generation;
 use crate::name::AgentName;
 use crate::paths::Home;
-use crate::persist::{self, Loaded, PersistError, StateFile};
+use crate::persist::{self, PersistError, StateFile};
 use crate::text;
 
 use super::marker::Marker;
@@ -189,10 +189,7 @@ fn tail(said: &str, limit: usize) -> String {
 
 /// Reads an agent's beacon; `None` where no hook has reported (or what it wrote cannot be understood).
 pub fn load(home: &Home, agent: AgentName) -> Result<Option<Beacon>, PersistError> {
-    Ok(match persist::load(&home.beacon(agent))? {
-        Loaded::Present(beacon) => Some(beacon),
-        Loaded::Absent | Loaded::MovedAside(_) => None,
-    })
+    Ok(persist::load(&home.beacon(agent))?.present())
 }
 
 /// Changes an agent's beacon under its lock.

@@ -19,7 +19,7 @@ use crate::handoff::inbox::{Inbox, Waiting};
 use crate::id::Generation;
 use crate::name::AgentName;
 use crate::paths::Home;
-use crate::persist::{self, Loaded, PersistError, StateFile};
+use crate::persist::{self, PersistError, StateFile};
 use crate::process::{self, ProcessId};
 use crate::state::spawned::Spawned;
 
@@ -78,10 +78,7 @@ impl HookTerms {
 
     /// Reads the terms of an agent; `None` where it was not launched by a netsky that writes them.
     pub fn load(home: &Home, agent: AgentName) -> Option<Self> {
-        match persist::load(&Self::path(home, agent)) {
-            Ok(Loaded::Present(terms)) => Some(terms),
-            Ok(Loaded::Absent | Loaded::MovedAside(_)) | Err(_) => None,
-        }
+        persist::load(&Self::path(home, agent)).ok()?.present()
     }
 
     /// The generation that they are for.

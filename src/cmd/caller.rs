@@ -168,7 +168,7 @@ pub(super) fn remedy(path: &Path, why: NotOurs) -> String {
         NotOurs::Owner { .. } | NotOurs::Link { .. } | NotOurs::Kind { .. } => {
             format!("ls -ld {shown}   # look whose it is; netsky goes on once it is moved away")
         }
-        NotOurs::Open { .. } => format!("chmod go-w {shown}   # after a look at what others put there"),
+        NotOurs::Open { .. } => format!("chmod -R go-w {shown}   # after a look at what others put there"),
         NotOurs::Shared { .. } => {
             format!("find / -xdev -samefile {shown}   # remove its other names; a backup has to copy")
         }

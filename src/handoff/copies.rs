@@ -1,6 +1,7 @@
 //! The two copies of an envelope: one in the archive, one in the inbox of its agent.
 //!
-//! They are the same bytes. Whichever cannot be understood is moved aside and made again from the other.
+//! They are the same bytes. Whichever cannot be understood is moved aside, and the other one stands in its place from the
+//! same moment on.
 
 use std::path::Path;
 
@@ -8,42 +9,28 @@ use super::Result;
 use super::envelope::{Envelope, EnvelopeName};
 use super::inbox::{Inbox, Place};
 use crate::paths::Home;
-use crate::persist::{self, Loaded};
+use crate::persist::Loaded;
 
 /// Reads an envelope in a directory of an inbox; `None`: there is none, or neither copy can be understood.
 pub(super) fn in_inbox(home: &Home, dir: &Path, name: EnvelopeName) -> Result<Option<Envelope>> {
-    match Envelope::load(dir, name)? {
-        Loaded::Present(envelope) => Ok(Some(envelope)),
-        Loaded::Absent => Ok(None),
-        Loaded::MovedAside(_) => made_again(name, &home.archive(), dir),
-    }
+    Envelope::load_or_mend(dir, name, || Ok(Envelope::load_bytes(&home.archive(), name)?.present()))
 }
 
 /// Reads an archived envelope; `None`: there is none, or neither copy can be understood.
 pub(super) fn in_archive(home: &Home, name: EnvelopeName) -> Result<Option<Envelope>> {
-    match Envelope::load(&home.archive(), name)? {
-        Loaded::Present(envelope) => return Ok(Some(envelope)),
-        Loaded::Absent => return Ok(None),
-        Loaded::MovedAside(_) => {}
-    }
+    Envelope::load_or_mend(&home.archive(), name, || in_any_inbox(home, name))
+}
+
+fn in_any_inbox(home: &Home, name: EnvelopeName) -> Result<Option<Vec<u8>>> {
     for agent in Inbox::agents(home)?.0 {
         let inbox = Inbox::of(home, agent);
         for place in Place::ALL {
-            if let Some(envelope) = made_again(name, &inbox.dir(place), &home.archive())? {
-                return Ok(Some(envelope));
+            if let Loaded::Present(bytes) = Envelope::load_bytes(&inbox.dir(place), name)? {
+                return Ok(Some(bytes));
             }
         }
     }
     Ok(None)
-}
-
-fn made_again(name: EnvelopeName, from: &Path, to: &Path) -> Result<Option<Envelope>> {
-    let Loaded::Present(bytes) = Envelope::load_bytes(from, name)? else { return Ok(None) };
-    persist::publish(&to.join(name.file()), &bytes)?;
-    match Envelope::load(to, name)? {
-        Loaded::Present(envelope) => Ok(Some(envelope)),
-        Loaded::Absent | Loaded::MovedAside(_) => Ok(None),
-    }
 }
 
 #[cfg(test)]
@@ -53,6 +40,7 @@ mod tests {
     use super::*;
     use crate::clock::utc_now;
     use crate::name::AgentName;
+    use crate::persist;
 
     /// Breaks the copy in `dir`, reads it, and says whether the other one has taken its place.
     fn check(scene: &Scene, dir: &Path, name: EnvelopeName, read: impl Fn() -> Option<Envelope>) -> bool {

@@ -14,7 +14,7 @@ use super::{HandoffError, LARGEST_TEXT, Result, is_there};
 use crate::id::Generation;
 use crate::name::AgentName;
 use crate::paths::Home;
-use crate::persist::{self, Loaded, StateFile};
+use crate::persist::{self, StateFile};
 
 /// When a draft was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,17 +63,10 @@ pub fn source(
     if !is_there(&home.draft(agent))? {
         return Ok(None);
     }
-    let ours = match persist::load::<Written>(&record_path(home, agent))? {
-        Loaded::Present(written) => written.generation == Some(generation),
-        Loaded::Absent => false,
-        Loaded::MovedAside(_) => {
-            // Should this command not get to it, the next one must not find a draft without a record.
-            let written = Written { version: 1, generation: Some(generation), at: now };
-            persist::store(&record_path(home, agent), &written)?;
-            true
-        }
-    };
-    Ok(ours.then(|| Source::Draft(home.draft(agent))))
+    let anew = || Written { version: 1, generation: Some(generation), at: now };
+    let written = persist::load_or(&record_path(home, agent), anew)?;
+    let is_ours = written.is_some_and(|written| written.generation == Some(generation));
+    Ok(is_ours.then(|| Source::Draft(home.draft(agent))))
 }
 
 fn record_path(home: &Home, agent: AgentName) -> PathBuf {

@@ -89,15 +89,24 @@ impl Envelope {
         Ok(envelope)
     }
 
-    /// Reads the envelope `name` in `dir`. What is no envelope of that name is moved aside.
+    /// Reads the envelope `name` in `dir`. What is no envelope of that name is moved aside, and what `other` knows takes
+    /// its place.
+    ///
+    /// # Errors
+    /// It is no plain file of ours, the system refused, or what `other` says.
+    pub(super) fn load_or_mend(
+        dir: &Path,
+        name: EnvelopeName,
+        other: impl Fn() -> Result<Option<Vec<u8>>>,
+    ) -> Result<Option<Self>> {
+        let parse = |bytes: &[u8]| Self::parse(bytes, name);
+        Ok(persist::load_or_mend(&dir.join(name.file()), LARGEST_ENVELOPE, parse, other)?.present())
+    }
+
+    /// Reads it byte for byte. What is no envelope of that name is moved aside.
     ///
     /// # Errors
     /// It is no plain file of ours, or the system refused.
-    pub(super) fn load(dir: &Path, name: EnvelopeName) -> Result<Loaded<Self>> {
-        Ok(persist::load_by(&dir.join(name.file()), LARGEST_ENVELOPE, |bytes| Self::parse(bytes, name))?)
-    }
-
-    /// The same, byte for byte.
     pub(super) fn load_bytes(dir: &Path, name: EnvelopeName) -> Result<Loaded<Vec<u8>>> {
         let parse = |bytes: &[u8]| Self::parse(bytes, name).map(|_| bytes.to_owned());
         Ok(persist::load_by(&dir.join(name.file()), LARGEST_ENVELOPE, parse)?)

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::id::EnvelopeId;
 use crate::name::AgentName;
+use crate::owner::NotOurs;
 use crate::persist::PersistError;
 
 /// A hand-over or message could not be taken, kept or read. Every `Source…` is known before anything is changed.
@@ -134,9 +135,9 @@ impl HandoffError {
         match self {
             Self::EnvelopeCorrupt { .. } => true,
             Self::Persist(PersistError { source, .. }) => {
-                let code = source.raw_os_error();
-                code.is_none()
-                    || [Errno::LOOP, Errno::NXIO].iter().any(|odd| code == Some(odd.raw_os_error()))
+                let is = |odd: &Errno| source.raw_os_error() == Some(odd.raw_os_error());
+                let is_too_large = source.kind() == io::ErrorKind::FileTooLarge;
+                is_too_large || NotOurs::behind(source).is_some() || [Errno::LOOP, Errno::NXIO].iter().any(is)
             }
             _ => false,
         }
@@ -146,13 +147,18 @@ impl HandoffError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::owner;
     use rustix::io::Errno;
 
     #[test]
     fn what_the_system_does_not_let_us_read_is_no_oddity() {
         let failed = |source| HandoffError::from(PersistError { doing: "reading", path: "x".into(), source });
         let by_code = |code: Errno| failed(code.into()).is_odd();
-        assert!(by_code(Errno::LOOP) && failed(io::Error::other("a directory")).is_odd());
+        let directory = NotOurs::Kind { found: owner::DIRECTORY, wanted: owner::FILE };
+        assert!(by_code(Errno::LOOP) && failed(directory.into()).is_odd());
         assert!(!by_code(Errno::MFILE) && !by_code(Errno::IO));
+        // As what makes temporaries reports it: what the system said is inside.
+        let full = tempfile::NamedTempFile::new_in("/nowhere").unwrap_err();
+        assert!(full.raw_os_error().is_none() && !failed(full).is_odd());
     }
 }

@@ -18,7 +18,7 @@ use super::{HandoffError, Result};
 use crate::id::Generation;
 use crate::name::AgentName;
 use crate::paths::Home;
-use crate::persist::{self, Loaded, PersistError, StateFile};
+use crate::persist::{self, PersistError, StateFile};
 use crate::process::ProcessId;
 
 /// What is on disk.
@@ -114,8 +114,7 @@ impl ClaimRecord {
     /// The record of a claim; the assumed one where there is none, or none that could be understood.
     pub(super) fn load(home: &Home, name: EnvelopeName) -> Result<Self> {
         match persist::load(&path(home, name)) {
-            Ok(Loaded::Present(record)) => Ok(record),
-            Ok(Loaded::Absent | Loaded::MovedAside(_)) => Ok(Self::assumed(name)),
+            Ok(loaded) => Ok(loaded.present().unwrap_or_else(|| Self::assumed(name))),
             // Something else has its name: this claim cannot be held, which is said of it alone.
             Err(error) => match HandoffError::from(error) {
                 error if error.is_odd() => Ok(Self::assumed(name)),

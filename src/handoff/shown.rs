@@ -12,7 +12,7 @@ use super::Result;
 use crate::id::{EnvelopeId, Generation};
 use crate::name::AgentName;
 use crate::paths::Home;
-use crate::persist::{self, Loaded, StateFile};
+use crate::persist::{self, StateFile};
 
 /// What is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,10 +52,7 @@ fn path(home: &Home, agent: AgentName, id: EnvelopeId) -> PathBuf {
 
 /// What is known of one envelope; one that cannot be understood counts as not shown.
 pub(super) fn load(home: &Home, agent: AgentName, id: EnvelopeId) -> Result<Option<Shown>> {
-    Ok(match persist::load(&path(home, agent, id))? {
-        Loaded::Present(shown) => Some(shown),
-        Loaded::Absent | Loaded::MovedAside(_) => None,
-    })
+    Ok(persist::load(&path(home, agent, id))?.present())
 }
 
 pub(super) fn store(home: &Home, agent: AgentName, id: EnvelopeId, shown: &Shown) -> Result<()> {

@@ -1,7 +1,8 @@
 //! What cannot be understood: moved to `corrupt/` beside it and said aloud, never read as empty, never written over.
 //!
 //! What is moved is the very file that was read. Another process may have put a good one in its place meanwhile: that
-//! one is read in its turn. Moving and telling are one act, so that no caller can keep it to itself.
+//! one is read in its turn. Moving and telling are one act, so that no caller can keep it to itself. Where the same is
+//! known from elsewhere, the two change places in one step: at no moment is there neither.
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
@@ -11,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::{
-    CORRUPT, Result, failed, fs_link, make_own_dir, open_ours, parent_of, read_whole, remove, rename,
+    CORRUPT, PersistError, Result, exchange, failed, fs_link, make_own_dir, open_ours, parent_of, publish,
+    read_whole, remove, rename, sync_dir,
 };
 use crate::failpoint::{self, Step};
 use crate::id::RestartId;
@@ -25,6 +27,16 @@ pub enum Loaded<T> {
     Present(T),
     /// It could not be understood and now lies aside. The line is already said.
     MovedAside(MovedAside),
+}
+
+impl<T> Loaded<T> {
+    /// What was read, where something was.
+    pub fn present(self) -> Option<T> {
+        match self {
+            Self::Present(value) => Some(value),
+            Self::Absent | Self::MovedAside(_) => None,
+        }
+    }
 }
 
 /// A file that could not be understood.
@@ -59,6 +71,19 @@ pub fn load_by<T>(
     limit: u64,
     parse: impl Fn(&[u8]) -> std::result::Result<T, String>,
 ) -> Result<Loaded<T>> {
+    load_or_mend(path, limit, parse, || Ok(None))
+}
+
+/// [`load_by`], where `other` may know what it should hold: that takes its place then.
+///
+/// # Errors
+/// As [`load_by`], or what `other` says; then nothing was moved.
+pub fn load_or_mend<T, E: From<PersistError>>(
+    path: &Path,
+    limit: u64,
+    parse: impl Fn(&[u8]) -> std::result::Result<T, String>,
+    other: impl Fn() -> std::result::Result<Option<Vec<u8>>, E>,
+) -> std::result::Result<Loaded<T>, E> {
     loop {
         let Some((file, metadata)) = open_ours(path)? else { return Ok(Loaded::Absent) };
         let why = match read_whole(file, &metadata, limit, path) {
@@ -67,13 +92,23 @@ pub fn load_by<T>(
                 Err(why) => why,
             },
             Err(error) if error.source.kind() == io::ErrorKind::FileTooLarge => error.source.to_string(),
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
         if failpoint::leaves_out(Step::Aside) {
             return Ok(Loaded::Absent);
         }
-        if let Some(moved) = move_aside(path, &metadata, why)? {
-            return Ok(Loaded::MovedAside(moved));
+        let known = other()?.and_then(|bytes| Some((parse(&bytes).ok()?, bytes)));
+        match known {
+            Some((value, bytes)) => {
+                if change_places(path, &metadata, why, &bytes)? {
+                    return Ok(Loaded::Present(value));
+                }
+            }
+            None => {
+                if let Some(moved) = move_aside(path, &metadata, why)? {
+                    return Ok(Loaded::MovedAside(moved));
+                }
+            }
         }
     }
 }
@@ -91,20 +126,58 @@ fn move_aside(path: &Path, read: &Metadata, why: String) -> Result<Option<MovedA
     if !lies_at(path, read)? {
         return Ok(None);
     }
+    let aside = place_aside(path)?;
+    if !take_away(path, &aside, read)? {
+        return Ok(None);
+    }
+    Ok(Some(told(path, aside, why)))
+}
+
+/// Moves aside what was read and has `bytes` in its place, in one step. `false`: another file has its name by now, or
+/// none.
+fn change_places(path: &Path, read: &Metadata, why: String, bytes: &[u8]) -> Result<bool> {
+    let aside = place_aside(path)?;
+    publish(&aside, bytes)?;
+    match exchange(&aside, path) {
+        Ok(()) if lies_at(&aside, read)? => {
+            sync_dir(parent_of(path))?;
+            sync_dir(parent_of(&aside))?;
+            told(path, aside, why);
+            Ok(true)
+        }
+        Ok(()) => {
+            exchange(&aside, path).map_err(failed("putting back", path))?;
+            remove(&aside).map(|_| false)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => remove(&aside).map(|_| false),
+        // This file system cannot do it in one step.
+        Err(_) => {
+            remove(&aside)?;
+            let is_moved = move_aside(path, read, why)?.is_some();
+            if is_moved {
+                publish(path, bytes)?;
+            }
+            Ok(is_moved)
+        }
+    }
+}
+
+/// A name in `corrupt/` for what lies at `path`.
+fn place_aside(path: &Path) -> Result<PathBuf> {
     let dir = parent_of(path).join(CORRUPT);
     make_own_dir(&dir)?;
     let mut name = OsString::from(RestartId::fresh().to_string());
     name.push("-");
     name.push(path.file_name().unwrap_or_default());
-    let aside = dir.join(name);
-    if !take_away(path, &aside, read)? {
-        return Ok(None);
-    }
+    Ok(dir.join(name))
+}
+
+fn told(path: &Path, aside: PathBuf, why: String) -> MovedAside {
     let moved = MovedAside { path: path.to_owned(), aside, why };
     if let Some(listener) = LISTENER.get() {
         listener(&moved);
     }
-    Ok(Some(moved))
+    moved
 }
 
 /// Renames `path` to `aside` and looks at what was moved. `false`: it was another file than the one that was read, and
@@ -186,6 +259,48 @@ mod tests {
         fs::remove_file(&path).unwrap();
         assert!(!take_away(&path, &aside, &read.metadata().unwrap()).unwrap());
         assert!(put_aside(&path, &read, "it is bad").unwrap().is_none());
+    }
+
+    fn mended(path: &Path, other: impl Fn() -> Result<Option<Vec<u8>>>) -> Option<String> {
+        load_or_mend(path, 100, understood, other).unwrap().present()
+    }
+
+    #[test]
+    fn what_is_known_from_elsewhere_is_there_at_every_moment() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.json");
+        replace(&path, b"bad").unwrap();
+        let known = || {
+            assert_eq!((fs::read(&path).unwrap(), aside_of(&path).len()), (b"bad".to_vec(), 0));
+            Ok(Some(b"good".to_vec()))
+        };
+        assert_eq!(mended(&path, known).unwrap(), "good");
+        assert_eq!((fs::read(&path).unwrap(), aside_of(&path)), (b"good".to_vec(), vec!["bad".to_owned()]));
+        // What is no better does not take its place.
+        replace(&path, b"bad too").unwrap();
+        assert_eq!(mended(&path, || Ok(Some(b"bad as well".to_vec()))), None);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_was_moved_on_meanwhile_is_not_made_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, further) = (dir.path().join("a.json"), dir.path().join("cur.json"));
+        replace(&path, b"bad").unwrap();
+        let known = || {
+            rename(&path, &further).unwrap();
+            Ok(Some(b"good".to_vec()))
+        };
+        assert_eq!(mended(&path, known), None);
+        assert!(!path.exists() && further.exists() && aside_of(&path).is_empty());
+        // Another one has come: it stays, and is read in its turn.
+        replace(&path, b"bad").unwrap();
+        let known = || {
+            replace(&path, b"good and newer").unwrap();
+            Ok(Some(b"good".to_vec()))
+        };
+        assert_eq!(mended(&path, known).unwrap(), "good and newer");
+        assert_eq!((fs::read(&path).unwrap(), aside_of(&path).len()), (b"good and newer".to_vec(), 0));
     }
 
     #[test]

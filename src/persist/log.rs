@@ -1,9 +1,9 @@
 //! Logs: not synced, never required, and turned over before they grow for ever.
 
 use std::ffi::OsString;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, Metadata, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::failpoint;
@@ -31,9 +31,11 @@ pub fn append_line(path: &Path, line: &str) -> Result<()> {
     file.write_all(format!("{line}\n").as_bytes()).map_err(failed("appending to", path))
 }
 
-/// Puts a log aside that has become large. Two that do it at once lose at most an old log.
+/// Puts a log aside that has become large, or has another name: what is appended would be appended there too. Two that do
+/// it at once lose at most an old log.
 pub fn turn_over(path: &Path) -> Result<()> {
-    if fs::metadata(path).is_ok_and(|metadata| metadata.len() > TURNED_OVER_AT) {
+    let is_over = |metadata: Metadata| metadata.len() > TURNED_OVER_AT || metadata.nlink() > 1;
+    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file() && is_over(metadata)) {
         rename(path, &older(path))?;
     }
     Ok(())
@@ -60,6 +62,12 @@ mod tests {
         super::super::fs_link(&real, &second).unwrap();
         append_line(&second, "three").unwrap_err();
         assert_eq!(fs::read_to_string(&real).unwrap(), "one\n");
+        turn_over(&second).unwrap();
+        append_line(&second, "three").unwrap();
+        let read = |path: &Path| fs::read_to_string(path).unwrap();
+        assert_eq!((read(&real), read(&second)), ("one\n".to_owned(), "three\n".to_owned()));
+        turn_over(&link).unwrap();
+        assert!(link.is_symlink());
     }
 
     #[test]

@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use crate::failpoint;
 use crate::owner;
 
-use super::{Result, TEMPORARY_PREFIX, failed, make_own_dir, parent_of, refuse_odd, temporary_beside};
+use super::{
+    Result, TEMPORARY_PREFIX, exchange, failed, make_own_dir, parent_of, refuse_odd, temporary_beside,
+};
 
 /// Writes a file that a crash may lose: mode 0600, whole to whoever reads it, not synced.
 pub fn write_volatile(path: &Path, bytes: &[u8]) -> Result<()> {
@@ -78,19 +80,6 @@ fn is_still(file: &File, path: &Path) -> io::Result<bool> {
 fn spare_of(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     parent_of(path).join(format!("{TEMPORARY_PREFIX}spare-{name}"))
-}
-
-/// Exchanges two names; fails where one is missing or the file system cannot.
-#[cfg(target_os = "linux")]
-fn exchange(from: &Path, to: &Path) -> io::Result<()> {
-    use rustix::fs::{CWD, RenameFlags, renameat_with};
-    failpoint::reach("volatile.exchange");
-    Ok(renameat_with(CWD, from, CWD, to, RenameFlags::EXCHANGE)?)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn exchange(_: &Path, _: &Path) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
 }
 
 #[cfg(test)]

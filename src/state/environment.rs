@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::paths::Home;
-use crate::persist::{self, Loaded, PersistError, StateFile};
+use crate::persist::{self, PersistError, StateFile};
 
 /// Names and values, whatever bytes they are.
 pub type Environment = BTreeMap<OsString, OsString>;
@@ -46,12 +46,8 @@ impl OwnerSurroundings {
 
     /// Reads them; `None` where no owner has asked for anything yet (or the file had to be moved aside).
     pub fn load(home: &Home) -> Result<Option<Self>, PersistError> {
-        Ok(match persist::load::<File>(&home.environment())? {
-            Loaded::Present(file) => {
-                Some(Self { environment: decode(file.variables, file.opaque), umask: file.umask })
-            }
-            Loaded::Absent | Loaded::MovedAside(_) => None,
-        })
+        let file = persist::load::<File>(&home.environment())?.present();
+        Ok(file.map(|file| Self { environment: decode(file.variables, file.opaque), umask: file.umask }))
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::name::AgentName;
 use crate::paths::Home;
-use crate::persist::{self, Loaded, PersistError, StateFile};
+use crate::persist::{self, PersistError, StateFile};
 
 /// One counter for all agents and one for each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,12 +42,8 @@ impl OwnerEpochs {
     /// Raises the counters of `scope` and makes that durable. Counters that were lost begin again above all that can
     /// have been counted, so that no marker from before is newer.
     pub fn raise(home: &Home, scope: Scope<'_>, now: DateTime<Utc>) -> Result<(), PersistError> {
-        let epochs = match persist::load(&home.owner_epochs())? {
-            Loaded::Present(epochs) => epochs,
-            Loaded::Absent => Self::default(),
-            Loaded::MovedAside(_) => Self::after_a_loss(now),
-        };
-        persist::store(&home.owner_epochs(), &epochs.raised(scope))
+        let epochs = persist::load_or(&home.owner_epochs(), || Self::after_a_loss(now))?;
+        persist::store(&home.owner_epochs(), &epochs.unwrap_or_default().raised(scope))
     }
 
     fn after_a_loss(now: DateTime<Utc>) -> Self {
@@ -99,7 +95,7 @@ mod tests {
             }
             now += chrono::TimeDelta::seconds(1);
             OwnerEpochs::raise(&home, Scope::All, now).unwrap();
-            let Loaded::Present(epochs) = read() else { panic!("it is not there") };
+            let epochs = read().present().unwrap();
             assert!(epochs.of(AgentName::ROOT) > last, "{epochs:?} after {last}");
             last = epochs.of(AgentName::ROOT);
         }

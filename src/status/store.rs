@@ -10,7 +10,7 @@ use crate::failpoint;
 use crate::id::RestartId;
 use crate::lock::{self, Lock};
 use crate::paths::Home;
-use crate::persist::{self, Loaded, PersistError};
+use crate::persist::{self, PersistError};
 use crate::process::{self, ProcessId};
 
 /// A record that was asked for cannot be shown.
@@ -198,10 +198,7 @@ impl Store {
             false => Err(format!("it holds the restart {} begun at {}", record.id, record.started_at())),
         };
         let parse = |bytes: &[u8]| persist::parse(bytes).and_then(its_own);
-        Ok(match persist::load_by(&self.path_of(name), persist::LARGEST_STATE_FILE, parse)? {
-            Loaded::Present(record) => Some(record),
-            Loaded::Absent | Loaded::MovedAside(_) => None,
-        })
+        Ok(persist::load_by(&self.path_of(name), persist::LARGEST_STATE_FILE, parse)?.present())
     }
 }
 

@@ -4,6 +4,7 @@ use super::*;
 use crate::id::Generation;
 use crate::lock::{self, Asked, Holder};
 use crate::name::Actor;
+use crate::persist::Loaded;
 use crate::status::record::tests::{at, complete};
 use crate::status::{Beginning, Phase};
 

@@ -1,5 +1,7 @@
 //! Reading messages and pruning them. They are for agent1, which does not run: so nobody else reads them.
 
+use std::path::Path;
+
 use super::ALONE;
 use crate::errand::{Errand, Text};
 use crate::stage::{Attempt, Scenario, Stage};
@@ -8,16 +10,22 @@ use crate::support::world::files;
 use crate::sweep::{Finding, Harm};
 
 const NEXT: Scenario = Scenario { name: "next", errand: next, check: shown_at_least_once, ..ALONE };
+const NEXT_DAMAGED: Scenario =
+    Scenario { name: "next-damaged", errand: next_damaged, check: mended_and_shown, ..ALONE };
+const SHOW_DAMAGED: Scenario =
+    Scenario { name: "show-damaged", errand: show_damaged, check: mended_and_shown, ..ALONE };
 const DONE: Scenario = Scenario { name: "done", errand: done, check: done_once, ..ALONE };
 
 pub const ALL: &[Scenario] = &[
     NEXT,
+    NEXT_DAMAGED,
+    SHOW_DAMAGED,
     Scenario { name: "next-part", errand: next_part, check: all_parts_are_shown, ..ALONE },
     DONE,
     Scenario { name: "prune", prepare: keeping_one, errand: prune, check: newest_stays, ..ALONE },
 ];
 
-pub const PORTABLE: &[Scenario] = &[NEXT, DONE];
+pub const PORTABLE: &[Scenario] = &[NEXT, NEXT_DAMAGED, SHOW_DAMAGED, DONE];
 
 fn keeping_one(world: &mut World) {
     world.configure("[constellation]\nclones = 1\nagent = \"demo\"\n[handoff]\nkeep = 1\n");
@@ -71,6 +79,44 @@ fn shown_at_least_once(attempt: &Attempt<'_>) -> Vec<Finding> {
         found.push((Harm::Lost, format!("{what}: not shown: {} {}", again.code, again.stdout)));
     }
     take_all(&stage.world);
+    found
+}
+
+/// The copy in the inbox is cut short.
+fn next_damaged(stage: &Stage) -> Errand {
+    let errand = next(stage);
+    cut_short(&stage.world.home.join("inbox/agent1"));
+    errand
+}
+
+/// The copy in the archive is cut short.
+fn show_damaged(stage: &Stage) -> Errand {
+    let text = stage.text(None);
+    let id = sent(&stage.world, &text.words);
+    cut_short(&stage.world.home.join("handoff/archive"));
+    Errand::of(["handoff", "show", &id]).with(text_for_agent1(stage, text.words))
+}
+
+/// Halves the newest envelope of a directory.
+fn cut_short(dir: &Path) {
+    let envelopes = files(dir).into_iter().filter(|path| path.is_file());
+    let newest = envelopes.max().unwrap();
+    let whole = std::fs::read(&newest).unwrap();
+    std::fs::write(newest, &whole[..whole.len() / 2]).unwrap();
+}
+
+/// The other copy stands in its place, and what was damaged lies aside.
+fn mended_and_shown(attempt: &Attempt<'_>) -> Vec<Finding> {
+    let Attempt { stage, what, .. } = attempt;
+    let found = shown_at_least_once(attempt);
+    let asides = ["inbox/agent1/corrupt", "handoff/archive/corrupt"].map(|dir| stage.world.home.join(dir));
+    if asides.iter().all(|dir| files(dir).is_empty()) {
+        return vec![(Harm::Lost, format!("{what}: what was damaged is nowhere"))];
+    }
+    for dir in asides {
+        // The next one of this home is not to find it.
+        std::fs::remove_dir_all(dir).ok();
+    }
     found
 }
 

@@ -1,7 +1,7 @@
 //! What lies in a home is the intruder's, or leads to him or to what he chose: from when the home was open to him.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -56,18 +56,16 @@ enum Plant {
     HisFileThatHeHoldsLocked,
     HisLinkToTheOwnersFile,
     HisFifo,
-    HardLinkToTheOwnersFile,
 }
 
 pub fn rows() -> Vec<Row> {
     use Plant::{
-        DirectoryOpenToOthers, HardLinkToTheOwnersFile, HisDirectory, HisFifo, HisFile,
-        HisFileThatHeHoldsLocked, HisLinkToHisDirectory, HisLinkToTheOwnersDirectory, HisLinkToTheOwnersFile,
+        DirectoryOpenToOthers, HisDirectory, HisFifo, HisFile, HisFileThatHeHoldsLocked,
+        HisLinkToHisDirectory, HisLinkToTheOwnersDirectory, HisLinkToTheOwnersFile,
     };
     let directories: &[Plant] =
         &[HisDirectory, HisLinkToHisDirectory, HisLinkToTheOwnersDirectory, DirectoryOpenToOthers];
-    let written: &[Plant] =
-        &[HisFile, HisFileThatHeHoldsLocked, HisLinkToTheOwnersFile, HisFifo, HardLinkToTheOwnersFile];
+    let written: &[Plant] = &[HisFile, HisFileThatHeHoldsLocked, HisLinkToTheOwnersFile, HisFifo];
     let replaced: &[Plant] = &[HisFile, HisLinkToTheOwnersFile, HisFifo];
     let mut rows = Vec::new();
     for (places, plants) in [(&WRITTEN[..], written), (&DIRECTORIES, directories), (&REPLACED, replaced)] {
@@ -78,6 +76,10 @@ pub fn rows() -> Vec<Row> {
                 rows.push(row(name, Place::Running, move |ground| refused(ground, place, plant)));
             }
         }
+    }
+    for place in WRITTEN {
+        let name = format!("the owner's file has a second name, {place}");
+        rows.push(row(name, Place::Running, move |ground| second_name(ground, place)));
     }
     rows.push(row("a lock file that others may hold", Place::Running, |ground| lock_open_to_others(ground)));
     rows
@@ -104,6 +106,43 @@ fn refused(ground: &Ground, place: &str, plant: Plant) -> Vec<Finding> {
             found.push((Harm::Other, "agent0 is another one".to_owned()));
         }
     }
+    found
+}
+
+/// Who looks and who sends writes to no lock, and an event log begins anew: the file that was linked is as it was.
+fn second_name(ground: &Ground, place: &str) -> Vec<Finding> {
+    let path = ground.world.home.join(place);
+    let aside = Aside::of(&path, ground);
+    let key = ground.private.join("key");
+    let read = || fs::read(&key).unwrap();
+    let before = read();
+    hard_link(&key, &path);
+    let mut found = Vec::new();
+    let is_lock = place == "state/restart.lock";
+    if is_lock {
+        found.extend(ground.refuses(&[&["restart", "0"], &["up", "0"], &["down"]], 78, &path));
+    } else {
+        // What is delivered in somebody's stead is logged.
+        let claim = ground.world.home.join("handoff/claims/01JD0Q7M3ZJ4V5W6X7Y8Z9A0BC-from-owner");
+        ground.owners_file(&claim, "left behind");
+    }
+    let written: &[&str] = if is_lock { &["status"] } else { &["restart", "0"] };
+    for verb in [written, &["send", "agent0", "x"]] {
+        let ran = ground.world.netsky(verb.iter().copied()).run();
+        if ran.code != 0 {
+            found.push((Harm::Other, format!("{verb:?}: {ran:?}")));
+        }
+    }
+    if read() != before {
+        found.push((Harm::Other, "it was written to".to_owned()));
+    }
+    let links = path.symlink_metadata().map(|metadata| metadata.nlink()).unwrap_or_default();
+    if !is_lock && links != 1 {
+        found.push((Harm::Other, format!("the event log has {links} names")));
+    }
+    remove(&path.with_extension("jsonl.1"));
+    drop(aside);
+    found.extend(ground.up_works());
     found
 }
 
@@ -168,7 +207,6 @@ fn planted(ground: &Ground, path: &Path, plant: Plant) -> Option<Afoot> {
         Plant::HisLinkToTheOwnersDirectory => link(&ground.private),
         Plant::HisFile => ground.his_file(path, fine(path)),
         Plant::HisLinkToTheOwnersFile => link(&ground.private.join("key")),
-        Plant::HardLinkToTheOwnersFile => hard_link(&ground.private.join("key"), path),
         Plant::HisFifo => {
             let made = Command::new("mkfifo").args(["-m", "666"]).arg(path).status().unwrap();
             assert!(made.success());
