@@ -296,7 +296,8 @@ fn over(doing: &str) -> NoAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tmux::test_server::{self, TestServer};
+    use crate::tmux::keys::Key;
+    use crate::tmux::test_server::{self, TestServer, eventually};
 
     fn runtime() -> tokio::runtime::Runtime {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
@@ -333,6 +334,29 @@ mod tests {
             }
             let people = server.tmux.snapshot().unwrap().people;
             assert!(people.is_empty(), "{people:?}");
+        });
+    }
+
+    #[test]
+    fn keys_are_pressed_beside_one_who_may_only_look() {
+        let server = TestServer::start();
+        let script =
+            "stty raw -echo; printf 'Yes, I do'; head -c 1; printf one; head -c 3; printf two; exec cat";
+        let made = server.spawn(&[test_server::session(0, &["sh", "-c", script])]);
+        let pane = made[0].pane;
+        let shown = |words: &str| {
+            eventually(words, || {
+                let screens = server.tmux.capture(&[(pane, 0)]).unwrap();
+                screens[0].1.as_ref().unwrap().contains(words).then_some(())
+            });
+        };
+        runtime().block_on(async {
+            let _looks = Conversation::attach(&server.tmux, made[0].session).await.unwrap();
+            shown("Yes, I do");
+            server.tmux.press(pane, &[Key::Digit(1)]).unwrap();
+            shown("one");
+            server.tmux.press_while(pane, "Yes. I do", Key::Up).unwrap();
+            shown("two");
         });
     }
 

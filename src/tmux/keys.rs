@@ -53,6 +53,24 @@ const NOTICE_MS: usize = 5000;
 
 const NOTICE_OPTION: &str = "@netsky_notice";
 
+/// True of a server that presses keys in some client's name (3.7 and newer): of who looked last, and not if that one may
+/// only look, be it a person or netsky's own listener.
+const ASKS_WHO_PRESSES: &str = "#{m/r:^(next-)?(3[.]([7-9]|[1-9][0-9])|[4-9]|[1-9][0-9]),#{version}}";
+
+/// Nobody is called that; an older server knows no such option.
+const IN_NO_NAME: [&str; 2] = ["-c", "netsky-nobody"];
+
+/// Presses keys in no client's name, where `condition` holds.
+fn pressing(pane: PaneId, keys: &[Key], condition: &str) -> [Request; 2] {
+    let send = |options: &[&str], is_it: &str| {
+        let send = SendKeys::new().target_pane(PaneTarget::Id(pane).to_string()).build();
+        let words = options.iter().map(ToString::to_string).chain(keys.iter().map(Key::to_string));
+        let send = leave_mode(pane).then(Request::from(send).arguments(words));
+        send.only_if(format!("#{{&&:{is_it},{condition}}}"))
+    };
+    [send(&[], &format!("#{{!=:{ASKS_WHO_PRESSES},1}}")), send(&IN_NO_NAME, ASKS_WHO_PRESSES)]
+}
+
 fn leave_mode(pane: PaneId) -> Request {
     CopyMode::new().cancel().target_pane(PaneTarget::Id(pane).to_string()).build().into()
 }
@@ -60,11 +78,9 @@ fn leave_mode(pane: PaneId) -> Request {
 impl Tmux {
     /// Presses keys, one group.
     pub fn press(&self, pane: PaneId, keys: &[Key]) -> Answer<()> {
-        let press = SendKeys::new().target_pane(PaneTarget::Id(pane).to_string()).build();
-        let press = Request::from(press).arguments(keys.iter().map(Key::to_string));
         let doing = format!("pressing a key in pane {pane}");
-        let said =
-            self.carry_out(&doing, self.limits.write, &Batch::of([vec![leave_mode(pane).then(press)]]))?;
+        let press = pressing(pane, keys, "1");
+        let said = self.carry_out(&doing, self.limits.write, &Batch::of([press.to_vec()]))?;
         unrefused(doing, said)
     }
 
@@ -75,11 +91,9 @@ impl Tmux {
         // A pane in several sessions comes several times, so that a row which is not found has to say nothing.
         let stands = format!("#{{?#{{C/r:{row}}},1,}}");
         let found = format!("#{{S:#{{W:#{{P:#{{?#{{==:#{{pane_id}},{pane}}},{stands},}}}}}}}}");
-        let press =
-            SendKeys::new().target_pane(PaneTarget::Id(pane).to_string()).key(key.to_string()).build();
-        let press = Request::from(press).only_if(found);
         let doing = format!("pressing a key in pane {pane}");
-        let said = self.carry_out(&doing, self.limits.write, &Batch::of([vec![leave_mode(pane), press]]))?;
+        let press = pressing(pane, &[key], &found);
+        let said = self.carry_out(&doing, self.limits.write, &Batch::of([press.to_vec()]))?;
         unrefused(doing, said)
     }
 
