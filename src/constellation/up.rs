@@ -129,10 +129,14 @@ pub async fn carry_out(
         means.surroundings.store(means.home)?;
     }
     means.tidy();
-    let recovered = recovery::recover(means.home, held, clock::utc_now())?;
+    let mut recovered = recovery::recover(means.home, held, clock::utc_now())?;
     means.go_on()?;
     desire(means, &prepared)?;
     clear_away(means, &prepared)?;
+    if prepared.plan.spawn.iter().any(|wish| wish.name.is_root()) {
+        // The agent0 on whose account something was held back may have ended only now.
+        recovered = recovery::deliver_all_but(means.home, None, clock::utc_now())?;
+    }
     means.go_on()?;
 
     note_panes(means, &mut prepared.scene)?;

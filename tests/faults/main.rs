@@ -64,6 +64,10 @@ fn main() -> ExitCode {
     };
     let passes: Vec<Pass> =
         sweeps::ALL.iter().flat_map(sweep::Sweep::passes).filter(|pass| is_wanted(&pass.name())).collect();
+    if passes.is_empty() {
+        eprintln!("no sweep is called {}; --list names them", filters.join(", "));
+        return ExitCode::FAILURE;
+    }
     if has("--list") {
         passes.iter().for_each(|pass| println!("{}: test", pass.name()));
         return ExitCode::SUCCESS;

@@ -31,16 +31,30 @@ pub fn findings_after_up(world: &World, note: &Path, text: &str, what: &str) -> 
     found
 }
 
-/// What a restart claimed before it was struck down in its preflight is for the agent0 that comes next: here it comes.
+/// What a restart claimed before it ended the agent0 that was there is for the next one: here it comes. Any other claim
+/// is delivered by the recovery run.
 pub fn next_agent0(world: &World, what: &str) -> Vec<Finding> {
-    if claims(world, what).is_empty() {
-        return Vec::new();
+    let left = claims(world, what);
+    if left.is_empty() || !are_for_the_next(world) {
+        return left;
     }
     let ran = world.netsky(["restart", "agent0"]).run();
     if ran.code == 0 {
         return Vec::new();
     }
     vec![(Harm::Other, format!("{what}: restart agent0 after the recovery: {} {}", ran.code, ran.stderr))]
+}
+
+/// Whether the agent0 that lives was there before all of them. Generations sort by when they were made.
+fn are_for_the_next(world: &World) -> bool {
+    let read = |path: &Path| -> serde_json::Value {
+        fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+    };
+    let spawned = read(&world.home.join("state/agents.json"));
+    let Some(living) = spawned["agents"]["agent0"]["generation"].as_str() else { return false };
+    let mut records = files(&world.home.join("handoff/claims")).into_iter().filter(|path| is_json(path));
+    let is_later = |path: PathBuf| read(&path)["generation"].as_str().is_some_and(|claim| claim > living);
+    records.all(is_later)
 }
 
 /// What must be so in every home after one recovery run, whatever was going on before.
@@ -59,10 +73,10 @@ pub fn home(world: &World, what: &str) -> Vec<Finding> {
 pub fn envelopes_of(world: &World, agent: &str) -> Vec<PathBuf> {
     let inbox = world.home.join("inbox").join(agent);
     let files = [inbox.clone(), inbox.join("cur"), inbox.join("done")].map(|dir| files(&dir));
-    files.into_iter().flatten().filter(|path| is_envelope(path)).collect()
+    files.into_iter().flatten().filter(|path| is_json(path)).collect()
 }
 
-fn is_envelope(path: &Path) -> bool {
+fn is_json(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "json")
 }
 

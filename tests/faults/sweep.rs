@@ -128,7 +128,7 @@ impl Run {
     }
 
     /// Goes through `points` with so many workers. The short form tries about `short` of them, spread over all; a broken
-    /// build is tried until it is seen to be broken. A panic is a finding.
+    /// build is tried until it is seen to be broken. A panic is a finding, but no proof that a build is broken.
     pub fn points<P: Sync>(
         &self,
         points: &[P],
@@ -150,12 +150,18 @@ impl Run {
                         if self.is_broken() && seen_red.load(Ordering::Relaxed) {
                             return;
                         }
-                        let findings = catch_unwind(AssertUnwindSafe(|| attempt(point)))
-                            .unwrap_or_else(|panic| vec![(Harm::Other, said(panic.as_ref()))]);
-                        seen_red.fetch_or(!findings.is_empty(), Ordering::Relaxed);
+                        let attempted = catch_unwind(AssertUnwindSafe(|| attempt(point)));
                         let mut tally = tally.lock().unwrap();
                         tally.points += 1;
-                        tally.findings.extend(findings);
+                        match attempted {
+                            Ok(findings) => {
+                                seen_red.fetch_or(!findings.is_empty(), Ordering::Relaxed);
+                                tally.findings.extend(findings);
+                            }
+                            // A broken build has to be seen to break its promise: a harness that trips over it is no proof.
+                            Err(panic) if self.is_broken() => tally.notes.push(said(panic.as_ref())),
+                            Err(panic) => tally.findings.push((Harm::Other, said(panic.as_ref()))),
+                        }
                     }
                 });
             }

@@ -120,6 +120,9 @@ impl Mail {
                 found.push((Harm::Lost, format!("{id} is in an inbox and not in the archive")));
             }
         }
+        for id in archive.0.iter().filter(|id| !inboxes.contains_key(*id)) {
+            found.push((Harm::Lost, format!("{id} is in the archive and in no inbox")));
+        }
         for (id, text) in claimed {
             if !text.as_deref().is_some_and(|text| self.may_be_refused(text)) && !archive.has_or_had(id) {
                 found.push((Harm::Lost, format!("{id} was claimed and is not in the archive: {text:?}")));

@@ -18,10 +18,11 @@ const LATE_ID: &str = "7ZZZZZZZZZZZZZZZZZZZZZZZZZ";
 
 type Plant = fn(&mut Course) -> bool;
 
-const PLANTS: [(&str, Plant); 10] = [
+const PLANTS: [(&str, Plant); 11] = [
     ("a second agent0", a_second_agent0),
     ("a clone that was taken down and lives", a_revived_clone),
     ("a lost envelope", a_lost_envelope),
+    ("an envelope that was not archived", an_unarchived_envelope),
     ("a claim that came to nothing", a_lost_claim),
     ("a hand-over that never arrived", a_false_success),
     ("an envelope in two places", an_envelope_twice),
@@ -111,6 +112,15 @@ fn newest_envelope(course: &Course) -> (String, std::path::PathBuf) {
 }
 
 fn a_lost_envelope(course: &mut Course) -> bool {
+    let (id, path) = newest_envelope(course);
+    let aside = course.world.work.join("planted.json");
+    fs::rename(&path, &aside).unwrap();
+    let seen = settles_with(course, Harm::Lost, &id);
+    fs::rename(&aside, &path).unwrap();
+    seen
+}
+
+fn an_unarchived_envelope(course: &mut Course) -> bool {
     let (id, path) = newest_envelope(course);
     let archived = course.world.home.join("handoff/archive").join(path.file_name().unwrap());
     without(&archived, || settles_with(course, Harm::Lost, &id))

@@ -1,7 +1,7 @@
 //! A restart on a real tmux, and the power goes: its record, the epochs, what should run, what was spawned.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -50,6 +50,7 @@ fn restarted(run: &Run, template: &Image, point: &Point) -> Vec<Finding> {
         powered.disk.put(&image);
         found.extend(powered.torn(&what));
         found.extend(behind(&powered, said.as_ref(), ran.code == 0, &what));
+        found.extend(nowhere(&powered, &note, &what));
     }
     // The last that was put is what a boot finds after all; one `up` has to make everything good.
     let what = format!("a restart, cut before {point}");
@@ -57,6 +58,16 @@ fn restarted(run: &Run, template: &Image, point: &Point) -> Vec<Finding> {
     // Beacons are not synced: one that the cut left half is put aside, and the agent that wrote it is gone with the boot.
     found.extend(after.into_iter().filter(|(_, what)| !what.contains("/state/beacons/corrupt/")));
     found
+}
+
+/// The text is where it was given from, among the claims or in the inbox.
+fn nowhere(powered: &Powered, note: &Path, what: &str) -> Option<Finding> {
+    let holds = |path: &Path| fs::read(path).is_ok_and(|bytes| bytes == TEXT.as_bytes());
+    let is_claimed = files(&powered.world.home.join("handoff/claims")).iter().any(|path| holds(path));
+    let envelopes = recovery::envelopes_of(&powered.world, "agent0");
+    let has_arrived = envelopes.iter().any(|path| recovery::text_of(path).as_deref() == Some(TEXT));
+    let is_somewhere = holds(note) || is_claimed || has_arrived;
+    (!is_somewhere).then(|| (Harm::Lost, format!("{what}: the hand-over is nowhere")))
 }
 
 fn last_record(world: &World) -> Option<Value> {

@@ -80,7 +80,6 @@ fn beside_users_tmux(run: &Run, verb: &[&str]) -> Vec<Finding> {
     }
     world.netsky(["down"]).run().expect(0);
     let now = users.listed(&world);
-    held::kill(users.pid);
     match now == before {
         true => Vec::new(),
         false => vec![(Harm::Other, format!("{what}: it was\n{before}and is\n{now}"))],
@@ -93,15 +92,23 @@ struct UsersTmux {
     pid: i32,
 }
 
+impl Drop for UsersTmux {
+    fn drop(&mut self) {
+        if self.pid != 0 {
+            held::kill(self.pid);
+        }
+    }
+}
+
 impl UsersTmux {
     fn start(world: &World) -> Self {
         let socket = world.root().join("users.sock");
-        let users = Self { socket, pid: 0 };
+        let mut users = Self { socket, pid: 0 };
         for name in ["agent0", "agent1", "work"] {
             users.tmux(world, &["-f", "/dev/null", "new-session", "-d", "-s", name, "sleep 600"]);
         }
-        let pid = users.tmux(world, &["display-message", "-p", "#{pid}"]).trim().parse().unwrap();
-        Self { pid, ..users }
+        users.pid = users.tmux(world, &["display-message", "-p", "#{pid}"]).trim().parse().unwrap();
+        users
     }
 
     fn tmux(&self, world: &World, arguments: &[&str]) -> String {
