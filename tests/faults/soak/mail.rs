@@ -105,7 +105,11 @@ impl Mail {
         let mut found = Vec::new();
         for (id, places) in &inboxes {
             if !self.texts.contains_key(id) {
-                match home::text_of(&places[0].path) {
+                let read =
+                    |places: &[home::Place]| places.iter().find_map(|place| home::text_of(&place.path));
+                // An agent that has just answered moves it on: then it is looked for once more.
+                let again = || read(home::inboxes(home).get(id)?);
+                match read(places).or_else(again) {
                     Some(text) => drop(self.texts.insert(id.clone(), text)),
                     None => found.push((Harm::Torn, format!("{} is no envelope", places[0].path.display()))),
                 }
