@@ -21,6 +21,7 @@ use crate::name::AgentName;
 use crate::paths::Home;
 use crate::persist::{self, PersistError, StateFile};
 use crate::process::{self, ProcessId};
+use crate::state::desired::DesiredAgent;
 use crate::state::spawned::Spawned;
 
 use super::attach;
@@ -51,6 +52,9 @@ pub struct HookTerms {
     /// The profile's name.
     #[serde(rename = "type", default)]
     profile: Option<String>,
+    /// Whether that was asked for on the command line.
+    #[serde(default)]
+    from_flag: bool,
     marker: String,
     hooks: Hooks,
     part: usize,
@@ -58,12 +62,13 @@ pub struct HookTerms {
 impl StateFile for HookTerms {}
 
 impl HookTerms {
-    /// The terms of a profile for one generation.
-    pub fn of(profile: &Profile, generation: Generation) -> Self {
+    /// The terms of a profile, asked for on the command line or not, for one generation.
+    pub fn of(profile: &Profile, from_flag: bool, generation: Generation) -> Self {
         Self {
             version: Self::VERSION,
             generation,
             profile: Some(profile.name.clone()),
+            from_flag,
             marker: profile.marker.core().to_owned(),
             hooks: profile.hooks,
             part: profile.part_bytes,
@@ -86,9 +91,10 @@ impl HookTerms {
         self.generation
     }
 
-    /// The name of the profile that the agent was spawned with; older versions did not write it.
-    pub fn profile(&self) -> Option<&str> {
-        self.profile.as_deref()
+    /// What the agent was spawned as; older versions did not write it.
+    pub fn as_desired(&self) -> Option<DesiredAgent> {
+        let profile = self.profile.clone()?;
+        Some(DesiredAgent { profile, from_flag: self.from_flag })
     }
 
     /// How long a part of a message may be that the agent's model reads as the output of a command.

@@ -63,6 +63,7 @@ impl Scene {
             let spawn = Spawn {
                 generation: crate::id::Generation::fresh(),
                 profile: "demo".into(),
+                from_flag: false,
                 session_number: 1,
                 workdir: "/".into(),
                 at: crate::clock::utc_now(),

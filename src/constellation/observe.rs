@@ -417,6 +417,7 @@ mod tests {
         Spawn {
             generation: Generation::fresh(),
             profile: "claude".into(),
+            from_flag: false,
             session_number: 1,
             workdir: "/".into(),
             at,

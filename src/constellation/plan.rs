@@ -96,6 +96,13 @@ pub struct Wish {
     pub role: Role,
 }
 
+impl Wish {
+    /// How it is noted as what should run.
+    pub fn as_desired(&self) -> DesiredAgent {
+        DesiredAgent { profile: self.profile.clone(), from_flag: self.from_flag }
+    }
+}
+
 /// What is to be done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {

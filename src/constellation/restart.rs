@@ -18,7 +18,6 @@ use crate::id::{Generation, RestartId};
 use crate::lock::Lock;
 use crate::name::AgentName;
 use crate::process;
-use crate::state::desired::DesiredAgent;
 use crate::state::epochs::{OwnerEpochs, Scope};
 use crate::state::spawned::Spawned;
 use crate::status::{AgentRecord, Beginning, Ending, HandoffState, Phase, Record, Store};
@@ -399,8 +398,7 @@ impl<'a> Restart<'a> {
                 agents.retain(|name, _| name.number().is_none());
             }
             for wish in &plan.spawn {
-                let agent = DesiredAgent { profile: wish.profile.clone(), from_flag: wish.from_flag };
-                agents.insert(wish.name, agent);
+                agents.insert(wish.name, wish.as_desired());
             }
         })?;
         Ok(())

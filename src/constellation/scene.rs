@@ -207,16 +207,15 @@ fn recall(home: &Home, snapshot: &Snapshot, spawned: &mut Spawned, desired: &mut
             continue;
         }
         if let Entry::Vacant(unknown) = spawned.agents.entry(mark.agent)
-            && let Some(profile) = profile_of(home, mark, desired)
+            && let Some(agent) = noted(home, mark, desired)
         {
             let workdir = process::dir_of(row.pid).unwrap_or_else(|| "/".into());
-            unknown.insert(recalled(mark.generation, profile, workdir));
+            unknown.insert(recalled(mark.generation, agent, workdir));
         }
         if is_undecided {
-            // It goes on as what it is; only where nobody knows what that is, the configuration decides.
-            let profile = spawned.agents.get(&mark.agent).map(|spawn| spawn.profile.clone());
-            let from_flag = profile.is_some();
-            let agent = DesiredAgent { profile: profile.unwrap_or_default(), from_flag };
+            // What `--agent` made of it holds; where that is not known, the configuration decides.
+            let unknown = || DesiredAgent { profile: String::new(), from_flag: false };
+            let agent = spawned.agents.get(&mark.agent).map_or_else(unknown, Spawn::as_desired);
             desired.agents.insert(mark.agent, agent);
         }
     }
@@ -229,16 +228,26 @@ fn living<'s>(home: &'s Home, snapshot: &'s Snapshot) -> impl Iterator<Item = (&
     panes.filter(|(row, mark)| mark.home == home.root() && row.agent() == Some(mark.agent))
 }
 
-/// The profile of a spawn that is not on record: it stands beside its launch order too.
-fn profile_of(home: &Home, mark: &LaunchMark, desired: &Desired) -> Option<String> {
+/// What runs in a spawn that is not on record: it stands beside its launch order too.
+fn noted(home: &Home, mark: &LaunchMark, desired: &Desired) -> Option<DesiredAgent> {
     let terms = HookTerms::load(home, mark.agent).filter(|terms| terms.generation() == mark.generation);
-    let noted = terms.and_then(|terms| terms.profile().map(str::to_owned));
-    noted.or_else(|| desired.agents.get(&mark.agent).map(|agent| agent.profile.clone()))
+    terms.and_then(|terms| terms.as_desired()).or_else(|| desired.agents.get(&mark.agent).cloned())
 }
 
-fn recalled(generation: Generation, profile: String, workdir: PathBuf) -> Spawn {
+fn recalled(generation: Generation, agent: DesiredAgent, workdir: PathBuf) -> Spawn {
+    let DesiredAgent { profile, from_flag } = agent;
     let (session_number, at) = (1, clock::utc_now());
-    Spawn { generation, profile, session_number, workdir, at, pane: None, ready: None, cli_session: None }
+    Spawn {
+        generation,
+        profile,
+        from_flag,
+        session_number,
+        workdir,
+        at,
+        pane: None,
+        ready: None,
+        cli_session: None,
+    }
 }
 
 /// The sessions with agents' names. On a server of our own all are ours; elsewhere those whose pane carries our mark.
@@ -319,9 +328,9 @@ mod tests {
         let [own, other, revoked] = [(); 3].map(|()| Generation::fresh());
         let demo = Profile::resolve("demo", &BTreeMap::new(), std::path::Path::new("/opt/netsky")).unwrap();
         let [zero, one, two] = [0, 1, 2].map(AgentName::Numbered);
-        HookTerms::of(&demo, own).write(&home, zero).unwrap();
+        HookTerms::of(&demo, true, own).write(&home, zero).unwrap();
         // Of another spawn: what agent1 is, they do not say.
-        HookTerms::of(&demo, other).write(&home, one).unwrap();
+        HookTerms::of(&demo, true, other).write(&home, one).unwrap();
         let snapshot = snapshot(vec![pane(&home, 0, own), pane(&home, 1, own), pane(&home, 2, revoked)]);
         let (mut spawned, mut desired) = (Spawned::default(), Desired::default());
         spawned.revoke(revoked);
@@ -331,6 +340,22 @@ mod tests {
         let wish = |profile: &str, from_flag| DesiredAgent { profile: profile.into(), from_flag };
         assert_eq!(desired.agents, [(zero, wish("demo", true)), (one, wish("", false))].into());
         assert_eq!((desired.agents.get(&two), desired.since), (None, None));
+    }
+
+    #[test]
+    fn only_what_the_command_line_decided_outlives_the_loss_of_what_should_run() {
+        let (_dir, home) = home();
+        let generation = Generation::fresh();
+        let snapshot = snapshot(vec![pane(&home, 0, generation), pane(&home, 1, generation)]);
+        let (mut spawned, mut desired) = (Spawned::default(), Desired::default());
+        let wishes = [(0, true), (1, false)].map(|(number, from_flag)| {
+            (AgentName::Numbered(number), DesiredAgent { profile: "demo".into(), from_flag })
+        });
+        for (name, wish) in &wishes {
+            spawned.agents.insert(*name, recalled(generation, wish.clone(), "/".into()));
+        }
+        recall(&home, &snapshot, &mut spawned, &mut desired);
+        assert_eq!(desired.agents, wishes.into());
     }
 
     #[test]

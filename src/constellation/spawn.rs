@@ -91,6 +91,7 @@ impl Spawner<'_> {
             let spawn = Spawn {
                 generation: self.generation,
                 profile: wish.profile.clone(),
+                from_flag: wish.from_flag,
                 session_number: spawned.next_session_number(wish.name),
                 workdir: wish.workdir.clone(),
                 at: clock::utc_now(),
@@ -122,7 +123,7 @@ impl Spawner<'_> {
         let facts =
             Facts { agent: wish.name, number, clones: self.clones, role: &wish.role, netsky, draft: &draft };
         persist::rewrite_volatile(&self.home.briefing(wish.name), briefing::briefing(&facts).as_bytes())?;
-        HookTerms::of(profile, self.generation).write(self.home, wish.name)?;
+        HookTerms::of(profile, wish.from_flag, self.generation).write(self.home, wish.name)?;
         // CLIs know a directory by its path without links.
         let dir = wish.workdir.canonicalize().unwrap_or_else(|_| wish.workdir.clone());
         let order = LaunchOrder {

@@ -195,7 +195,7 @@ fn note_terms(means: &Means<'_>, prepared: &Prepared) -> Result<(), Trouble> {
         }
         // A profile that is configured no more proves nothing either.
         if let Ok(profile) = Profile::resolve(&spawn.profile, &means.config.profiles, means.netsky) {
-            HookTerms::of(&profile, spawn.generation).write(means.home, there.name)?;
+            HookTerms::of(&profile, spawn.from_flag, spawn.generation).write(means.home, there.name)?;
         }
     }
     Ok(())
@@ -203,16 +203,15 @@ fn note_terms(means: &Means<'_>, prepared: &Prepared) -> Result<(), Trouble> {
 
 fn desire(means: &Means<'_>, prepared: &Prepared) -> Result<(), Trouble> {
     let kept = prepared.plan.keep.iter().map(|there| there.name);
-    let running: Vec<(AgentName, String)> = kept
-        .filter_map(|name| Some((name, prepared.scene.spawned.agents.get(&name)?.profile.clone())))
+    let running: Vec<(AgentName, DesiredAgent)> = kept
+        .filter_map(|name| Some((name, prepared.scene.spawned.agents.get(&name)?.as_desired())))
         .collect();
     means.desire("up", &prepared.scene, |agents| {
-        for (name, profile) in running {
-            agents.entry(name).or_insert(DesiredAgent { profile, from_flag: false });
+        for (name, agent) in running {
+            agents.entry(name).or_insert(agent);
         }
         for wish in &prepared.plan.spawn {
-            agents
-                .insert(wish.name, DesiredAgent { profile: wish.profile.clone(), from_flag: wish.from_flag });
+            agents.insert(wish.name, wish.as_desired());
         }
     })?;
     Ok(())

@@ -15,6 +15,7 @@ use crate::name::AgentName;
 use crate::paths::Home;
 use crate::persist::{self, PersistError, StateFile};
 use crate::process::{self, ProcessId};
+use crate::state::desired::DesiredAgent;
 use crate::status::ReadyBy;
 
 /// One spawn of one agent.
@@ -25,6 +26,9 @@ pub struct Spawn {
     /// The profile's name.
     #[serde(rename = "type")]
     pub profile: String,
+    /// Whether that was asked for on the command line; older versions did not write it.
+    #[serde(default)]
+    pub from_flag: bool,
     /// The number in its marker.
     pub session_number: u64,
     /// Where it works.
@@ -40,6 +44,13 @@ pub struct Spawn {
     /// The CLI's own session id, as its hooks reported it.
     #[serde(default)]
     pub cli_session: Option<String>,
+}
+
+impl Spawn {
+    /// What should run where nobody knows better than that this does.
+    pub fn as_desired(&self) -> DesiredAgent {
+        DesiredAgent { profile: self.profile.clone(), from_flag: self.from_flag }
+    }
 }
 
 /// That an agent came up.
@@ -165,6 +176,7 @@ mod tests {
         let spawn = Spawn {
             generation,
             profile: "demo".into(),
+            from_flag: false,
             session_number: 3,
             workdir: "/".into(),
             at: crate::clock::utc_now(),

@@ -68,6 +68,7 @@ pub fn longest_life(measures: &[Measure]) -> Vec<Measure> {
 }
 
 /// What is not flat, and a line for the table.
+///
 /// Not every round has every figure: one of which there are few is compared over a third as many.
 pub fn judge(series: &[Series], warm: usize, window: usize) -> (Vec<Finding>, Vec<String>) {
     let (mut found, mut lines) = (Vec::new(), Vec::new());

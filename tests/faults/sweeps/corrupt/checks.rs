@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::places::{TEXT, envelope};
+use super::places::{CONFIG, TEXT, envelope};
 use crate::recovery;
 use crate::support::World;
 use crate::support::world;
@@ -51,6 +51,23 @@ pub fn remembered(world: &World, what: &str) -> Vec<Finding> {
     let are_well =
         status["agents"].as_array().is_some_and(|agents| agents.len() == 2 && agents.iter().all(is_well));
     found.extend(unless(are_well, Harm::Other, format!("{what}: status says {}", status["agents"])));
+    found
+}
+
+/// What the configuration decided goes on being decided there: another agent type, one that is not installed here.
+pub fn follows(world: &World, what: &str) -> Vec<Finding> {
+    let path = world.home.join("config.toml");
+    let before = fs::read(&path).unwrap();
+    world.configure(CONFIG);
+    let mut found = Vec::new();
+    for agent in ["agent0", "agent1"] {
+        let ran = world.netsky(["restart", agent, "--dry-run"]).run();
+        let is_told = ran.code == 69 && ran.stderr.contains("(profile claude)");
+        let why = format!("{what}: {agent}: config.toml is passed over: {} {}", ran.stdout, ran.stderr);
+        found.extend(unless(is_told, Harm::Other, why));
+    }
+    fs::write(&path, before).unwrap();
+    found.extend(remembered(world, what));
     found
 }
 

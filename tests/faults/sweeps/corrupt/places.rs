@@ -18,6 +18,8 @@ use crate::sweep::{Finding, Harm};
 pub enum Place {
     /// agent0 and agent1 run, by a word on the command line: the configuration would have neither.
     Running,
+    /// agent0 and agent1 run because the configuration says so.
+    Configured,
     /// Nobody runs.
     Still,
     /// As running, with agents that think for a while before they are up.
@@ -35,11 +37,15 @@ pub const RAISE: &[&str] = &["up", "1", "--agent", "demo"];
 impl Place {
     pub fn build(self, world: World) -> World {
         world.configure(CONFIG);
+        if self == Self::Configured {
+            world.configure(&CONFIG.replace("claude", "demo").replace("clones = 0", "clones = 1"));
+        }
         if self == Self::Slow {
             let command = format!("[{:?}, \"demo-agent\", \"--think\", \"700ms\"]", world.program());
             world.configure(&format!("{CONFIG}[profile.demo]\ncommand = {command}\n"));
         }
-        world.netsky(RAISE.iter().copied()).run().expect(0);
+        let raise = if self == Self::Configured { &RAISE[..1] } else { RAISE };
+        world.netsky(raise.iter().copied()).run().expect(0);
         world.netsky(["restart"]).run().expect(0);
         if self == Self::Still {
             world.netsky(["down"]).run().expect(0);

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::checks::{
-    archived, counted_on, environment, hears, nothing_else, remembered, seen, stirs, taken, terms,
+    archived, counted_on, environment, follows, hears, nothing_else, remembered, seen, stirs, taken, terms,
 };
 use super::course::{Call, call, inside};
 use super::kept::{Kept, Lives};
@@ -37,6 +37,8 @@ pub const ALL: &[Kept] = &[
     send("what should run, then send", WHAT_SHOULD_RUN),
     send("what was spawned, then send", WHAT_WAS_SPAWNED),
     send("what should run and what was spawned, then send", BOTH),
+    configured("what should run by the configuration", WHAT_SHOULD_RUN),
+    configured("what should run and was spawned by the configuration", BOTH),
     Kept { name: "what was spawned, to a hook", kinds: Kind::FEW, course: HOOK, ..WHAT_WAS_SPAWNED },
     Kept {
         name: "the owner's environment",
@@ -175,6 +177,10 @@ const WRITTEN_ANEW: Kept = Kept {
 
 const fn restart(name: &'static str, kept: Kept) -> Kept {
     Kept { name, kinds: Kind::FEW, course: RESTART, lives: Lives::Anew, ..kept }
+}
+
+const fn configured(name: &'static str, kept: Kept) -> Kept {
+    Kept { place: Place::Configured, check: follows, ..restart(name, kept) }
 }
 
 const fn down(name: &'static str, kept: Kept) -> Kept {
