@@ -2,14 +2,13 @@
 
 use std::cmp::Reverse;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::errand::{Ended, Errand, Struck};
 use crate::stage::{Attempt, Pool, Scenario, Victim};
 use crate::strace;
 use crate::strike::Strike;
 use crate::support::World;
-use crate::sweep::{Finding, Run, Tally};
+use crate::sweep::{Finding, Run, Tally, Trial};
 
 /// How scenarios are gone through.
 pub struct Passage<'p> {
@@ -39,27 +38,20 @@ impl Passage<'_> {
         let pools: Vec<Pool<'_>> = possible.map(|scenario| Pool::new(scenario, self.make)).collect();
         let skipped = scenarios.len() - pools.len();
         let (points, peaceful) = self.learn(run, &pools);
-        let missed = AtomicUsize::new(0);
-        let mut tally = run.points(&points, self.short, WORKERS, |(pool, strike)| {
-            let (ended, found) = pool.attempt(strike, self.at_once);
-            match ended.struck {
-                Some(Struck::Point) => (self.met)(strike, &ended),
-                None | Some(Struck::Poke) => drop(missed.fetch_add(1, Ordering::Relaxed)),
+        let tally = run.points(&points, self.short, WORKERS, |(pool, strike)| {
+            let (ended, findings) = pool.attempt(strike, self.at_once);
+            // One that met its point between two threads is no point either.
+            let came = matches!(ended.struck, Some(Struck::Point));
+            if came {
+                (self.met)(strike, &ended);
             }
-            found
+            Trial { came, findings }
         });
-        let missed = missed.into_inner();
-        tally.points -= missed;
-        let mut tally = tally.and(peaceful);
-        if let Some(why) = obstacle.filter(|_| skipped > 0) {
-            tally = tally.note(format!("supervisors are struck by failpoints alone: {why}"));
+        let tally = tally.and(peaceful);
+        match obstacle.filter(|_| skipped > 0) {
+            Some(why) => tally.note(format!("supervisors are struck by failpoints alone: {why}")),
+            None => tally,
         }
-        if missed == 0 {
-            return tally;
-        }
-        tally.note(format!(
-            "{missed} runs ended before their point came, or met it between two threads: not counted"
-        ))
     }
 
     /// The points of all scenarios, in the order of the scenarios and of their calls. A peaceful run must be sound too.

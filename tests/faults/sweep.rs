@@ -50,14 +50,45 @@ pub enum Harm {
 /// A harm and where: enough to try it again.
 pub type Finding = (Harm, String);
 
+/// What came of trying a point.
+pub struct Trial {
+    /// Whether its moment came: else it is no point.
+    pub came: bool,
+    pub findings: Vec<Finding>,
+}
+
+impl From<Vec<Finding>> for Trial {
+    fn from(findings: Vec<Finding>) -> Self {
+        Self { came: true, findings }
+    }
+}
+
+/// `None`: its moment did not come.
+impl From<Option<Vec<Finding>>> for Trial {
+    fn from(findings: Option<Vec<Finding>>) -> Self {
+        Self { came: findings.is_some(), findings: findings.unwrap_or_default() }
+    }
+}
+
+/// How a build is broken on purpose.
+#[derive(Debug, Clone, Copy)]
+pub struct Flaw {
+    /// The step that it leaves out (see `src/failpoint.rs`).
+    pub without: &'static str,
+    /// The harm that has to be seen then.
+    pub does: Harm,
+}
+
 /// A sweep.
 pub struct Sweep {
     /// As typed after `scripts/faults`.
     pub name: &'static str,
     /// What holds at every point, as a sentence for docs/reliability.md.
     pub promise: &'static str,
-    /// The step (see `src/failpoint.rs`) without which it has to go red.
-    pub red_without: &'static str,
+    /// On which build it has to go red.
+    pub flaw: Flaw,
+    /// So many points the full form tries at least.
+    pub floor: usize,
     /// Why it cannot run here, if it cannot.
     pub obstacle: fn() -> Option<String>,
     /// Goes through the points.
@@ -72,14 +103,16 @@ pub fn no_obstacle() -> Option<String> {
 /// One pass over a sweep.
 pub struct Run {
     pub form: Form,
-    /// The step that the build leaves out.
-    pub broken: Option<&'static str>,
+    /// What is wrong with the build.
+    pub flaw: Option<Flaw>,
 }
 
 /// What a pass found.
 #[derive(Debug, Default)]
 pub struct Tally {
     pub points: usize,
+    /// Points whose moment did not come: not counted.
+    pub missed: usize,
     pub findings: Vec<Finding>,
     /// Figures worth a line under the table.
     pub notes: Vec<String>,
@@ -93,6 +126,7 @@ impl Tally {
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.points += other.points;
+        self.missed += other.missed;
         self.findings.extend(other.findings);
         self.notes.extend(other.notes);
         self
@@ -108,33 +142,38 @@ impl Tally {
 impl Run {
     /// The program under test.
     pub fn netsky(&self) -> &'static Path {
-        match self.broken {
+        match self.flaw {
             None => binaries::real(),
             Some(_) => binaries::with_failpoints(),
         }
     }
 
     pub fn is_broken(&self) -> bool {
-        self.broken.is_some()
+        self.flaw.is_some()
+    }
+
+    /// Whether a broken build has been seen to do what it has to do.
+    pub fn is_seen_red(&self, findings: &[Finding]) -> bool {
+        self.flaw.is_some_and(|flaw| findings.iter().any(|(harm, _)| *harm == flaw.does))
     }
 
     /// A world whose netsky is the one under test.
     pub fn world(&self) -> World {
         let mut world = World::with(self.netsky());
-        if let Some(step) = self.broken {
-            world.set("FAILPOINT_LEAVES_OUT", step);
+        if let Some(flaw) = self.flaw {
+            world.set("FAILPOINT_LEAVES_OUT", flaw.without);
         }
         world
     }
 
     /// Goes through `points` with so many workers. The short form tries about `short` of them, spread over all; a broken
     /// build is tried until it is seen to be broken. A panic is a finding, but no proof that a build is broken.
-    pub fn points<P: Sync>(
+    pub fn points<P: Sync, T: Into<Trial>>(
         &self,
         points: &[P],
         short: usize,
         workers: usize,
-        attempt: impl Fn(&P) -> Vec<Finding> + Sync,
+        attempt: impl Fn(&P) -> T + Sync,
     ) -> Tally {
         let step = match self.form {
             Form::Short if !self.is_broken() => points.len().div_ceil(short.max(1)).max(1),
@@ -150,12 +189,13 @@ impl Run {
                         if self.is_broken() && seen_red.load(Ordering::Relaxed) {
                             return;
                         }
-                        let attempted = catch_unwind(AssertUnwindSafe(|| attempt(point)));
+                        let tried = catch_unwind(AssertUnwindSafe(|| attempt(point).into()));
                         let mut tally = tally.lock().unwrap();
-                        tally.points += 1;
-                        match attempted {
-                            Ok(findings) => {
-                                seen_red.fetch_or(!findings.is_empty(), Ordering::Relaxed);
+                        match tried {
+                            Ok(Trial { came, findings }) => {
+                                tally.points += usize::from(came);
+                                tally.missed += usize::from(!came);
+                                seen_red.fetch_or(self.is_seen_red(&findings), Ordering::Relaxed);
                                 tally.findings.extend(findings);
                             }
                             // A broken build has to be seen to break its promise: a harness that trips over it is no proof.
@@ -179,20 +219,20 @@ pub fn said(panic: &(dyn std::any::Any + Send)) -> String {
 /// A sweep on one build.
 pub struct Pass {
     sweep: &'static Sweep,
-    broken: Option<&'static str>,
+    flaw: Option<Flaw>,
 }
 
 impl Sweep {
     /// On netsky as it ships, and on the build on which it must go red.
     pub fn passes(&'static self) -> [Pass; 2] {
-        [Pass { sweep: self, broken: None }, Pass { sweep: self, broken: Some(self.red_without) }]
+        [Pass { sweep: self, flaw: None }, Pass { sweep: self, flaw: Some(self.flaw) }]
     }
 }
 
 impl Pass {
     pub fn name(&self) -> String {
         let name = self.sweep.name;
-        self.broken.map_or_else(|| name.to_owned(), |step| format!("{name}-without-{step}"))
+        self.flaw.map_or_else(|| name.to_owned(), |flaw| format!("{name}-without-{}", flaw.without))
     }
 
     /// Runs it and notes what came of it.
@@ -201,14 +241,13 @@ impl Pass {
         let result = match (self.sweep.obstacle)() {
             Some(why) => Verdict::Skipped(why),
             None => {
-                let run = Run { form, broken: self.broken };
+                let run = Run { form, flaw: self.flaw };
                 let tally = catch_unwind(AssertUnwindSafe(|| (self.sweep.run)(&run)));
                 let tally = tally.unwrap_or_else(|panic| Tally {
-                    points: 0,
                     findings: vec![(Harm::Other, said(panic.as_ref()))],
-                    notes: Vec::new(),
+                    ..Tally::default()
                 });
-                let why = failure(&tally, self.broken);
+                let why = failure(&tally, &run, self.sweep.floor);
                 Verdict::Tried { tally, why }
             }
         };
@@ -217,17 +256,23 @@ impl Pass {
 }
 
 /// Why a pass failed.
-fn failure(tally: &Tally, broken: Option<&str>) -> Option<String> {
-    if tally.points == 0 {
-        return Some(format!("no point was tried: {:?}", tally.findings));
-    }
+fn failure(tally: &Tally, run: &Run, floor: usize) -> Option<String> {
     let (found, tried) = (tally.findings.len(), tally.points);
-    match broken {
-        Some(step) if found == 0 => Some(format!("a build without {step} looks sound at {tried} points")),
-        None if found > 0 => {
-            let lines: Vec<String> =
-                tally.findings.iter().take(20).map(|(harm, what)| format!("{harm:?}: {what}")).collect();
-            Some(format!("{found} findings at {tried} points:\n{}", lines.join("\n")))
+    let told = || {
+        let lines = tally.findings.iter().take(20).map(|(harm, what)| format!("\n{harm:?}: {what}"));
+        lines.collect::<String>()
+    };
+    match run.flaw {
+        Some(Flaw { without, does }) if !run.is_seen_red(&tally.findings) => Some(format!(
+            "a build without {without} was not seen to do this at {tried} points: {does:?}; but {found} findings:{}",
+            told()
+        )),
+        None if found > 0 => Some(format!("{found} findings at {tried} points:{}", told())),
+        None if tried == 0 || run.form == Form::Full && tried < floor => {
+            let missed = tally.missed;
+            Some(format!(
+                "{tried} points were tried, of {floor} at least; the moment of {missed} did not come"
+            ))
         }
         _ => None,
     }

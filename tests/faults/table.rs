@@ -85,6 +85,13 @@ impl Ledger {
                 Verdict::Skipped(_) => counts[2] += 1,
                 Verdict::Tried { tally, why } => {
                     tally.notes.iter().for_each(|note| println!("{}: {note}", row.name));
+                    if tally.missed > 0 {
+                        let missed = tally.missed;
+                        println!(
+                            "{}: the moment of {missed} more points did not come: not counted",
+                            row.name
+                        );
+                    }
                     counts[usize::from(why.is_some())] += 1;
                 }
             }

@@ -98,8 +98,8 @@ impl Course {
         course
     }
 
-    pub fn found(&self) -> usize {
-        self.findings.len()
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
     }
 
     /// One restart with everything around it.

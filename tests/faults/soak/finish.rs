@@ -133,7 +133,7 @@ impl Course {
         let Mail { given, arrived, refused, .. } = &self.mail;
         let sum: usize = given.values().sum();
         let debris = self.measures.iter().map(|measure| measure.debris).max().unwrap_or_default();
-        let tally = Tally { points: self.points, findings: self.findings, notes: Vec::new() };
+        let tally = Tally { points: self.points, findings: self.findings, ..Tally::default() };
         let tally = tally
             .note(format!(
                 "seed {}: {rounds} restarts of {agents} agents, besides {:?}",

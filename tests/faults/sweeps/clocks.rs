@@ -8,13 +8,14 @@ pub mod restarts;
 use crate::clock::{self, Jump};
 use crate::strace;
 use crate::support::World;
-use crate::sweep::{Finding, Harm, Run, Sweep};
+use crate::sweep::{Finding, Flaw, Harm, Run, Sweep};
 
 pub const CLOCKS: Sweep = Sweep {
     name: "clocks",
     promise: "whatever the wall clock says, between commands or in their midst: nothing is pruned, forgotten, revived or \
               reordered by it, and a process that only has the pid of one of ours is never signalled",
-    red_without: "succession",
+    flaw: Flaw { without: "succession", does: Harm::Lost },
+    floor: 48,
     obstacle: || clock::obstacle().or_else(strace::obstacle),
     run: |run| {
         let can_shift = processes::can_shift_the_monotonic_clock();
@@ -27,7 +28,7 @@ pub const CLOCKS: Sweep = Sweep {
                 (Play::Under(..), None) => Vec::new(),
                 (Play::Once(play), _) => play(run),
             };
-            found.into_iter().map(|(harm, why)| (harm, format!("{what}: {why}"))).collect()
+            found.into_iter().map(|(harm, why)| (harm, format!("{what}: {why}"))).collect::<Vec<Finding>>()
         });
         if can_shift {
             tally

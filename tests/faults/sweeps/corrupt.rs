@@ -22,13 +22,14 @@ use kinds::Kind;
 use places::Place;
 
 use crate::support::World;
-use crate::sweep::{Finding, Harm, Run, Sweep, Tally, no_obstacle, said};
+use crate::sweep::{Finding, Flaw, Harm, Run, Sweep, Tally, no_obstacle, said};
 
 pub const CORRUPT: Sweep = Sweep {
     name: "corrupt",
     promise: "whichever file of netsky's cannot be understood, and why: it is moved aside byte for byte and named once, \
               nothing that lives is ended or doubled, nothing that was handed over is lost, and one `up` makes it right",
-    red_without: "aside",
+    flaw: Flaw { without: "aside", does: Harm::Lost },
+    floor: 430,
     obstacle: no_obstacle,
     run,
 };

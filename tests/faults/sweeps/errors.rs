@@ -17,12 +17,13 @@ use super::verbs::{self, Verb};
 use crate::strace;
 use crate::support::World;
 use crate::support::world::Ran;
-use crate::sweep::{Finding, Run, Sweep, Tally};
+use crate::sweep::{Finding, Flaw, Harm, Run, Sweep, Tally};
 
 pub const ERRORS: Sweep = Sweep {
     name: "errors",
     promise: "whatever call fails, a verb says what failed or has done all of it; one `up` recovers, nothing is lost",
-    red_without: "errors",
+    flaw: Flaw { without: "errors", does: Harm::Torn },
+    floor: 900,
     obstacle: strace::obstacle,
     run,
 };
@@ -61,7 +62,7 @@ fn run(run: &Run) -> Tally {
     let blindnesses = Shot::blindnesses().into_iter();
     attempts.extend(blindnesses.map(|shot| Attempt { verb: &verbs::RESTART_OVER_SURVIVOR, shot }));
     let tally = run.points(&attempts, SHORT, WORKERS, |attempt| campaign.attempt(attempt));
-    campaign.account(tally, attempts.len())
+    campaign.account(tally)
 }
 
 /// Worlds are used again as long as nothing is wrong in them: coming up costs more than all that is tried.
@@ -115,13 +116,14 @@ impl Campaign<'_> {
         call.run()
     }
 
-    fn attempt(&self, Attempt { verb, shot }: &Attempt) -> Vec<Finding> {
+    /// `None`: its call did not come in this run.
+    fn attempt(&self, Attempt { verb, shot }: &Attempt) -> Option<Vec<Finding>> {
         let world = self.world(verb);
         let ran = self.called(verb, &world, &shot.options(&world));
         let struck = shot.struck(&world);
         let Some(first) = struck.first() else {
             self.leave(verb, world);
-            return Vec::new();
+            return None;
         };
         let what = format!("{}: {shot}: {first}", verb.name);
         let mut found = complaint::findings(&ran, &what);
@@ -134,14 +136,12 @@ impl Campaign<'_> {
         if found.is_empty() {
             self.leave(verb, world);
         }
-        found
+        Some(found)
     }
 
-    /// Counts what was struck; a call that did not come in its run is no point.
-    fn account(&self, mut tally: Tally, attempts: usize) -> Tally {
+    /// Says what was struck.
+    fn account(&self, tally: Tally) -> Tally {
         let struck = self.struck.lock().unwrap();
-        let missed = tally.points - struck.values().sum::<usize>();
-        tally.points -= missed;
         let outliving: usize =
             struck.iter().filter(|((_, outlives), _)| *outlives).map(|(_, count)| count).sum();
         let restart: usize =
@@ -154,7 +154,7 @@ impl Campaign<'_> {
         let interrupted = self.interrupted.load(Ordering::Relaxed);
         tally.note(format!(
             "{outliving} points in calls that write, rename, link, sync, spawn, connect or send; {restart} in restart; \
-             {interrupted} calls interrupted; {missed} of {attempts} did not come; {by_verb:?}"
+             {interrupted} calls interrupted; {by_verb:?}"
         ))
     }
 }

@@ -11,12 +11,13 @@ use crate::scenarios;
 use crate::stage::nothing_else;
 use crate::strike::{self, Strike};
 use crate::support::World;
-use crate::sweep::{Run, Sweep, Tally, no_obstacle};
+use crate::sweep::{Flaw, Harm, Run, Sweep, Tally, no_obstacle};
 
 pub const NAMED: Sweep = Sweep {
     name: "failpoints",
     promise: "killed at any named point of any verb or of a supervisor, one recovery run is enough, as above",
-    red_without: "archive-first",
+    flaw: Flaw { without: "archive-first", does: Harm::Lost },
+    floor: 280,
     obstacle: no_obstacle,
     run: named,
 };
@@ -53,8 +54,8 @@ fn is_tried(strike: &Strike) -> bool {
 /// A world with failpoints, also where nothing is left out.
 pub fn world(run: &Run) -> World {
     let mut world = World::with(binaries::with_failpoints());
-    if let Some(step) = run.broken {
-        world.set("FAILPOINT_LEAVES_OUT", step);
+    if let Some(flaw) = run.flaw {
+        world.set("FAILPOINT_LEAVES_OUT", flaw.without);
     }
     world
 }

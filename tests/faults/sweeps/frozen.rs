@@ -7,7 +7,7 @@ mod scene;
 mod verbs;
 
 use crate::strace;
-use crate::sweep::{Run, Sweep, Tally};
+use crate::sweep::{Flaw, Harm, Run, Sweep, Tally};
 
 use gauge::Gauge;
 
@@ -16,7 +16,8 @@ pub const FROZEN: Sweep = Sweep {
     promise: "while tmux stands still every verb that needs it is back within its limit and 250 ms with 69, and the \
               others work; nothing is carried out late but the one group of at most 8 that was under way, and the next \
               command ends what that made",
-    red_without: "fence",
+    flaw: Flaw { without: "fence", does: Harm::Doubled },
+    floor: 230,
     obstacle: strace::obstacle,
     run,
 };
@@ -24,7 +25,7 @@ pub const FROZEN: Sweep = Sweep {
 fn run(run: &Run) -> Tally {
     let gauge = Gauge::default();
     let midway = midway::run(run, &gauge);
-    if run.is_broken() && !midway.findings.is_empty() {
+    if run.is_seen_red(&midway.findings) {
         return midway;
     }
     let verbs = verbs::run(run, &gauge);

@@ -12,13 +12,14 @@ use serde_json::Value;
 
 use crate::puppet::Puppet;
 use crate::support::World;
-use crate::sweep::{Finding, Harm, Run, Sweep, Tally, no_obstacle};
+use crate::sweep::{Finding, Flaw, Harm, Run, Sweep, Tally, no_obstacle};
 
 pub const HOOKS: Sweep = Sweep {
     name: "hooks",
     promise: "a hook ends in time with exit code 0 whatever it is given and whoever calls it; what it notes of an agent is \
               right or absent, and only the agent's own is believed",
-    red_without: "belief",
+    flaw: Flaw { without: "belief", does: Harm::FalseSuccess },
+    floor: 27,
     obstacle: no_obstacle,
     run,
 };

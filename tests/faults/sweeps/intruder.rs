@@ -18,13 +18,14 @@ use std::sync::Mutex;
 
 use ground::{Ground, Programs, Who};
 
-use crate::sweep::{Finding, Run, Sweep};
+use crate::sweep::{Finding, Flaw, Harm, Run, Sweep};
 
 pub const INTRUDER: Sweep = Sweep {
     name: "intruder",
     promise: "what another user owns, links or offers where netsky looks is refused by name: nothing of it is obeyed, \
               followed, written, signalled or waited for, and when it is gone `up` works",
-    red_without: "ownership",
+    flaw: Flaw { without: "ownership", does: Harm::FalseSuccess },
+    floor: 300,
     obstacle: ground::obstacle,
     run: |run| {
         let programs = Programs::of(run);

@@ -10,13 +10,14 @@ use crate::stage::{Scenario, nothing_else};
 use crate::strace;
 use crate::strike::Strike;
 use crate::support::World;
-use crate::sweep::{Run, Sweep, Tally};
+use crate::sweep::{Flaw, Harm, Run, Sweep, Tally};
 
 pub const RESTART: Sweep = Sweep {
     name: "kill-restart",
     promise: "killed before any call of `restart` on real tmux, one recovery run is enough: the hand-over is there once, \
               every record has ended, nothing is left lying",
-    red_without: "archive-first",
+    flaw: Flaw { without: "archive-first", does: Harm::Lost },
+    floor: 450,
     obstacle: strace::obstacle,
     run: restart,
 };

@@ -3,13 +3,14 @@
 use super::kill::killed;
 use crate::scenarios;
 use crate::strace;
-use crate::sweep::{Run, Sweep, Tally};
+use crate::sweep::{Flaw, Harm, Run, Sweep, Tally};
 
 pub const VERBS: Sweep = Sweep {
     name: "kill-verbs",
     promise: "killed before any call of any other verb that writes, or of a hook, what it was to bring is there once or \
               where it was, nothing is half written, and the verb can be called again",
-    red_without: "archive-first",
+    flaw: Flaw { without: "archive-first", does: Harm::Lost },
+    floor: 550,
     obstacle: strace::obstacle,
     run: verbs_and_hooks,
 };

@@ -16,12 +16,13 @@ use oddities::Oddity;
 
 use super::verbs::{self, Verb};
 use crate::support::World;
-use crate::sweep::{Finding, Run, Sweep, Tally, no_obstacle};
+use crate::sweep::{Finding, Flaw, Harm, Run, Sweep, Tally, no_obstacle};
 
 pub const LIMITS: Sweep = Sweep {
     name: "limits",
     promise: "where the disk is full or descriptors, standard output or a home are missing, a verb works or says why",
-    red_without: "errors",
+    flaw: Flaw { without: "errors", does: Harm::FalseSuccess },
+    floor: 380,
     obstacle: no_obstacle,
     run,
 };

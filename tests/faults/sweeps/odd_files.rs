@@ -17,13 +17,14 @@ use sources::Handed;
 use things::Thing;
 use visits::{Scene, Visit};
 
-use crate::sweep::{Finding, Run, Sweep, Tally, no_obstacle};
+use crate::sweep::{Finding, Flaw, Harm, Run, Sweep, Tally, no_obstacle};
 
 pub const ODD_FILES: Sweep = Sweep {
     name: "odd-files",
     promise: "whatever lies where netsky lists or reads, or is handed to it, is skipped and counted or refused by name: \
               no verb hangs, follows, moves, writes over or prunes it, and what lies beside it arrives in its order",
-    red_without: "own-kind",
+    flaw: Flaw { without: "own-kind", does: Harm::FalseSuccess },
+    floor: 220,
     obstacle: no_obstacle,
     run,
 };

@@ -7,12 +7,13 @@ mod stage;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::sweep::{Finding, Run, Sweep, Tally, no_obstacle};
+use crate::sweep::{Finding, Flaw, Harm, Run, Sweep, Tally, no_obstacle};
 
 pub const MARKERS: Sweep = Sweep {
     name: "panes-markers",
     promise: "an agent is up by a marker on a line of its own and by nothing that only looks like one",
-    red_without: "marker-line",
+    flaw: Flaw { without: "marker-line", does: Harm::FalseSuccess },
+    floor: 41,
     obstacle: no_obstacle,
     run: markers,
 };
@@ -20,7 +21,8 @@ pub const MARKERS: Sweep = Sweep {
 pub const DIALOGS: Sweep = Sweep {
     name: "panes-dialogs",
     promise: "a dialog gets the right keys, or none and is named; no Enter is pressed blindly",
-    red_without: "highlight",
+    flaw: Flaw { without: "highlight", does: Harm::Other },
+    floor: 250,
     obstacle: no_obstacle,
     run: dialogs,
 };

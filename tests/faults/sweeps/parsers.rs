@@ -17,13 +17,14 @@ use crate::mutation;
 use crate::soak;
 use crate::support::World;
 use crate::support::world::{Call, Ran};
-use crate::sweep::{Finding, Form, Harm, Run, Sweep, Tally, no_obstacle};
+use crate::sweep::{Finding, Flaw, Form, Harm, Run, Sweep, Tally, no_obstacle};
 
 pub const PARSERS: Sweep = Sweep {
     name: "parsers",
     promise: "whatever is damaged of what CLIs, tmux, files and screens say, a verb ends in time with a documented exit code, \
               one whole document where it prints JSON, and nothing that speaks to a terminal",
-    red_without: "stripping",
+    flaw: Flaw { without: "stripping", does: Harm::Torn },
+    floor: 500,
     obstacle: no_obstacle,
     run,
 };

@@ -14,13 +14,14 @@ use std::path::{Path, PathBuf};
 use crate::loop_disk::{self, Disk, Image};
 use crate::strace::{self, Point};
 use crate::support::{World, tree, world};
-use crate::sweep::{Finding, Harm, Run, Sweep};
+use crate::sweep::{Finding, Flaw, Harm, Run, Sweep};
 
 pub const POWER_CUT: Sweep = Sweep {
     name: "power-cut",
     promise: "after a power cut at any call that writes, of a delivery, of reading it or of a restart, nothing is torn or \
               lost, and what was reported done is done",
-    red_without: "sync",
+    flaw: Flaw { without: "sync", does: Harm::Torn },
+    floor: 200,
     obstacle: || strace::obstacle().or_else(loop_disk::obstacle),
     run: |run| {
         prove_the_rig();

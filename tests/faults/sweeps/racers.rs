@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::sampler::Sampler;
 use crate::strace::{self, Point};
-use crate::sweep::{Run, Sweep, Tally};
+use crate::sweep::{Flaw, Harm, Run, Sweep, Tally};
 
 use arena::{Arena, Arenas};
 use race::{Entrant, Hindrance, Race, Verb};
@@ -18,7 +18,8 @@ pub const RACERS: Sweep = Sweep {
     name: "racers",
     promise: "of racing restarts one wins; a loser exits 75 in under a second and writes nothing; at no sampled moment \
               do two generations live, and the hand-over of both arrives once",
-    red_without: "lock",
+    flaw: Flaw { without: "lock", does: Harm::Doubled },
+    floor: 400,
     obstacle: strace::obstacle,
     run,
 };

@@ -12,14 +12,15 @@ use crate::scenarios::{life, restart};
 use crate::stage::Attempt;
 use crate::strike::Strike;
 use crate::support::World;
-use crate::sweep::{Finding, Harm, Run, Sweep, Tally};
+use crate::sweep::{Finding, Flaw, Harm, Run, Sweep, Tally};
 use crate::{recovery, strace};
 
 pub const SIGNALS: Sweep = Sweep {
     name: "signals",
     promise: "told to end (INT, TERM, HUP) in any phase of `restart`, `up` or `down`, it ends with 128 + n or with its work \
               done: the record is terminal, the lock free, the claim kept and delivered by the next `up`",
-    red_without: "signals",
+    flaw: Flaw { without: "signals", does: Harm::Other },
+    floor: 130,
     obstacle: strace::obstacle,
     run: signals,
 };

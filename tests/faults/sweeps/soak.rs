@@ -3,13 +3,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::soak::{Course, Size, seed};
-use crate::sweep::{Form, Harm, Run, Sweep, Tally, said};
+use crate::sweep::{Flaw, Form, Harm, Run, Sweep, Tally, said};
 
 pub const SOAK: Sweep = Sweep {
     name: "soak",
     promise: "through hundreds of restarts, each with a random fault: one life an agent, phases forward, every text once, \
               bystanders untouched, who was taken down stays down, memory and files flat",
-    red_without: "survivors",
+    flaw: Flaw { without: "survivors", does: Harm::Doubled },
+    floor: 50,
     obstacle: no_table_of_processes,
     run: soak,
 };
@@ -41,7 +42,7 @@ fn soak(run: &Run) -> Tally {
             return course.stop();
         }
         // A broken build has shown it. Of a sound one a few findings tell as much as many.
-        if course.found() > if run.is_broken() { 0 } else { 10 } {
+        if run.is_seen_red(course.findings()) || course.findings().len() > 10 {
             return course.stop();
         }
     }

@@ -19,13 +19,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::corpus::{self, Sample};
 use crate::support::World;
 use crate::support::world::{Call, Ran};
-use crate::sweep::{Finding, Form, Harm, Run, Sweep, Tally, no_obstacle};
+use crate::sweep::{Finding, Flaw, Form, Harm, Run, Sweep, Tally, no_obstacle};
 
 pub const TEXT: Sweep = Sweep {
     name: "text",
     promise: "hostile text in any field arrives byte for byte, or is stripped as documented, or is refused by name; it runs \
               nothing, and nothing of it speaks to a terminal",
-    red_without: "stripping",
+    flaw: Flaw { without: "stripping", does: Harm::Torn },
+    floor: 2000,
     obstacle: no_obstacle,
     run,
 };

@@ -7,13 +7,14 @@ mod neighbours;
 mod program;
 
 use crate::strace;
-use crate::sweep::{Run, Sweep, Tally};
+use crate::sweep::{Flaw, Harm, Run, Sweep, Tally};
 
 pub const TMUX: Sweep = Sweep {
     name: "tmux",
     promise: "whatever tmux does, a verb ends in time with a named error or recovers; what outlived its pane is ended \
               before anything new lives, the hand-over is kept, and what is not netsky's is left as it is",
-    red_without: "survivors",
+    flaw: Flaw { without: "survivors", does: Harm::Doubled },
+    floor: 280,
     obstacle: strace::obstacle,
     run,
 };
@@ -25,7 +26,7 @@ fn run(run: &Run) -> Tally {
     for part in parts {
         tally = tally.and(part(run));
         // Red is red.
-        if run.is_broken() && !tally.findings.is_empty() {
+        if run.is_seen_red(&tally.findings) {
             break;
         }
     }

@@ -15,19 +15,23 @@ use super::complaint;
 use super::verbs::places::Place;
 use crate::support::World;
 use crate::support::world::Ran;
-use crate::sweep::{Finding, Harm, Run, Sweep, no_obstacle};
+use crate::sweep::{Finding, Flaw, Harm, Run, Sweep, no_obstacle};
 
 pub const VOLUME: Sweep = Sweep {
     name: "volume",
     promise: "with ten thousand envelopes, records and screens, and with single things of a gigabyte, every verb ends in \
               time and in 64 MiB; what is oldest comes first, and retention takes nothing that is not taken",
-    red_without: "order",
+    flaw: Flaw { without: "order", does: Harm::Lost },
+    floor: 13,
     obstacle: no_obstacle,
     run: |run| {
         let points: Vec<&Point> = [order::ALL, heaps::ALL, huge::ALL].into_iter().flatten().collect();
         run.points(&points, SHORT, 2, |point| {
             let found = (point.check)(run);
-            found.into_iter().map(|(harm, why)| (harm, format!("{}: {why}", point.name))).collect()
+            found
+                .into_iter()
+                .map(|(harm, why)| (harm, format!("{}: {why}", point.name)))
+                .collect::<Vec<Finding>>()
         })
     },
 };

@@ -42,9 +42,9 @@ pub struct Try {
 }
 
 impl Gauge {
-    /// Counts a try. A limit that is missed while others work is measured again alone: what counts is the least, because
+    /// Counts a try; `None`: its moment did not come. A limit that is missed while others work is measured again alone: what counts is the least, because
     /// a busy machine makes everything late.
-    pub fn measure(&self, what: &str, attempt: impl Fn() -> Option<Try>) -> Vec<Finding> {
+    pub fn measure(&self, what: &str, attempt: impl Fn() -> Option<Try>) -> Option<Vec<Finding>> {
         let mut findings = Vec::new();
         let mut least: Option<Duration> = None;
         for number in 0..=AGAIN {
@@ -54,10 +54,10 @@ impl Gauge {
                 0 => _shared = Some(self.alone.read().unwrap_or_else(PoisonError::into_inner)),
                 _ => _own = Some(self.alone.write().unwrap_or_else(PoisonError::into_inner)),
             }
-            let Some(done) = attempt() else { return findings };
+            let Some(done) = attempt() else { return (number > 0).then_some(findings) };
             let overrun = done.overrun;
             findings.extend(self.count(done));
-            let Some(overrun) = overrun else { return findings };
+            let Some(overrun) = overrun else { return Some(findings) };
             let so_far = least.map_or(overrun, |least| least.min(overrun));
             least = Some(so_far);
             if so_far <= GRACE {
@@ -70,7 +70,7 @@ impl Gauge {
         if overrun > GRACE {
             findings.push((Harm::Other, format!("{what}: back only {overrun:.0?} after its limit")));
         }
-        findings
+        Some(findings)
     }
 
     fn count(&self, done: Try) -> Vec<Finding> {

@@ -249,7 +249,8 @@ fn judged(arrivals: &[(Verb, Arrival)], what: &str) -> Vec<Finding> {
         arrivals.iter().all(|(verb, _)| matches!(verb, Verb::Restart | Verb::Detached | Verb::Up));
     let winners = arrivals.iter().filter(|(_, arrival)| arrival.code == 0).count();
     if winners == 0 || (all_rival && winners > 1) {
-        found.push((Harm::Other, format!("{what}: {winners} won: {arrivals:?}")));
+        let harm = if winners > 1 { Harm::Doubled } else { Harm::Other };
+        found.push((harm, format!("{what}: {winners} won: {arrivals:?}")));
     }
     let delivers = arrivals.iter().any(|(verb, _)| *verb == Verb::Deliver);
     for (verb, arrival) in arrivals {

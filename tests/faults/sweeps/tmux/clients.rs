@@ -11,7 +11,7 @@ use crate::stand_in::{At, StandIn, wait_closely};
 use crate::support::World;
 use crate::support::tree;
 use crate::support::world::{self, signal};
-use crate::sweep::{Finding, Harm, Run, Tally};
+use crate::sweep::{Finding, Harm, Run, Tally, Trial};
 
 const TEXT: &str = "do not lose me";
 
@@ -82,12 +82,13 @@ fn points(run: &Run, verb: &'static [&'static str]) -> Vec<Point> {
     clients.flat_map(|client| meets(client).map(move |(_, fate)| Point { verb, client, fate })).collect()
 }
 
-fn attempt(run: &Run, point: Point, sampler: &Sampler) -> Vec<Finding> {
+fn attempt(run: &Run, point: Point, sampler: &Sampler) -> Trial {
     let Point { verb, client, fate } = point;
     let what = format!("{verb:?}: client {client} {fate:?}");
     let (world, stand_in) = prepared(run);
     let own = world.server_pid().unwrap();
     let (code, said, foreign) = suffered(&world, &stand_in, point);
+    let came = stand_in.has_reached(client);
     let mut found = Vec::new();
     if ![Some(0), Some(1), Some(3), Some(69), Some(78)].contains(&code) || said.contains("panicked") {
         found.push((Harm::Other, format!("{what}: {code:?} {said}")));
@@ -112,7 +113,7 @@ fn attempt(run: &Run, point: Point, sampler: &Sampler) -> Vec<Finding> {
     }
     found.extend(recovered(&world, verb, code, &what, &said));
     found.extend(sampler.findings(&world.home, &what));
-    found
+    Trial { came, findings: found }
 }
 
 /// Has the verb meet its fate; its exit code, what it said, and the server that took the socket.

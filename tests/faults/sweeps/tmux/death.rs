@@ -12,7 +12,7 @@ use crate::stand_in::wait_closely;
 use crate::strace::{self, Point};
 use crate::support::world::files;
 use crate::support::{World, tree};
-use crate::sweep::{Finding, Harm, Run, Tally};
+use crate::sweep::{Finding, Harm, Run, Tally, Trial};
 
 const TEXT: &str = "do not lose me";
 
@@ -91,14 +91,16 @@ fn points(run: &Run, verb: Verb) -> Vec<(Verb, Point)> {
 struct Ended {
     code: Option<i32>,
     said: String,
-    /// Whether it wrote down what has become of the agents after the server's death.
-    spoke_later: bool,
+    /// When the server died.
+    died: Option<SystemTime>,
 }
 
-fn attempt(run: &Run, verb: Verb, point: &Point, sampler: &Sampler) -> Vec<Finding> {
+fn attempt(run: &Run, verb: Verb, point: &Point, sampler: &Sampler) -> Trial {
     let what = format!("{verb:?}: the server killed after {point}");
     let (world, note) = prepared(run, verb);
-    let Ended { code, said, spoke_later } = struck(&world, run, verb, point);
+    let Ended { code, said, died } = struck(&world, run, verb, point);
+    // What a verb says after the death is held against it; where nobody died it was not struck.
+    let spoke_later = died.is_some_and(|died| verb.last_word(&world) > died);
     let mut found = Vec::new();
     if ![Some(0), Some(1), Some(3), Some(69)].contains(&code) || said.contains("panicked") {
         found.push((Harm::Other, format!("{what}: {code:?} {said}")));
@@ -116,7 +118,7 @@ fn attempt(run: &Run, verb: Verb, point: &Point, sampler: &Sampler) -> Vec<Findi
         Verb::Down => then(&world, &["down"], &what),
     });
     found.extend(sampler.findings(&world.home, &what));
-    found
+    Trial { came: died.is_some(), findings: found }
 }
 
 /// Has the verb stop at its call, kills the server, and lets the verb go on.
@@ -132,23 +134,17 @@ fn struck(world: &World, run: &Run, verb: Verb, point: &Point) -> Ended {
         is_over = is_over || (stopped.is_none() && child.try_wait().unwrap().is_some());
         (stopped.is_some() || is_over).then_some(stopped)
     });
-    let died = stopped.flatten().map(|stopped| {
-        if let Some(server) = world.server_pid() {
-            held::kill(server);
-        }
+    let died = stopped.flatten().and_then(|stopped| {
+        world.server_pid().map(held::kill)?;
         let died = SystemTime::now();
         drop(stopped);
-        died
+        Some(died)
     });
     if wait_closely(ENDS_WITHIN, &mut || child.try_wait().unwrap()).is_none() {
         child.kill().unwrap();
     }
     let output = child.wait_with_output().unwrap();
-    Ended {
-        code: output.status.code(),
-        said: String::from_utf8_lossy(&output.stderr).into_owned(),
-        spoke_later: died.is_some_and(|died| verb.last_word(world) > died),
-    }
+    Ended { code: output.status.code(), said: String::from_utf8_lossy(&output.stderr).into_owned(), died }
 }
 
 /// The next command does what it says, and leaves nothing that it should not.
