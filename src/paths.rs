@@ -29,7 +29,10 @@ impl StateFile for HomeFile {}
 /// A home, by its path. That it exists and is ours is what [`Home::open`] and [`Home::create`] prove.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home {
+    /// Without links: what is marked with it is known again however the home is called.
     root: PathBuf,
+    /// As it was called.
+    called: PathBuf,
     /// What a named constellation lies in: the home without a name, and its `c`.
     above: Vec<PathBuf>,
 }
@@ -54,10 +57,11 @@ const DIRECTORIES: [&str; 15] = [
 ];
 
 /// The files of a home that have one name for ever.
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "home.json",
     "log/events.jsonl",
     "state/restart.lock",
+    "state/config.lock",
     "state/owner-epochs.json",
     "state/desired.json",
     "state/agents.json",
@@ -80,14 +84,17 @@ impl Home {
             (None, Some(user)) => user.join(".netsky"),
             (None, None) => return Err(HomeError::Nowhere),
         };
+        // Without slashes and dots that say nothing.
+        let root: PathBuf = root.components().collect();
         if !root.is_absolute() {
             return Err(HomeError::Relative { path: root });
         }
         match constellation {
-            None => Ok(Self { root, above: Vec::new() }),
+            None => Ok(Self { root: without_links(&root), called: root, above: Vec::new() }),
             Some(name) if is_plain(name) => {
                 let all = root.join("c");
-                Ok(Self { root: all.join(name), above: vec![root, all] })
+                let called = all.join(name);
+                Ok(Self { root: without_links(&called), called, above: vec![root, all] })
             }
             Some(name) => Err(HomeError::InvalidConstellation { name: name.to_owned() }),
         }
@@ -113,7 +120,7 @@ impl Home {
     pub fn create(&self) -> Result<(), HomeError> {
         let mut found = self.look()?;
         if matches!(found, Found::Nothing) {
-            persist::make_private_dir(&self.root)?;
+            persist::make_private_dir(&self.called)?;
             // What a link leads to may be open to others still.
             self.checked(&self.root, owner::directory)?;
             // Until then others may have put something into it.
@@ -133,6 +140,10 @@ impl Home {
         let path = self.root.clone();
         for directory in &self.above {
             self.checked(directory, owner::directory)?;
+        }
+        if self.called != self.root {
+            // Whose link it is.
+            self.checked(&self.called, owner::place)?;
         }
         match self.checked(&path, owner::directory) {
             Ok(true) => {}
@@ -163,7 +174,7 @@ impl Home {
     /// Whether something is there; an error if it is not ours.
     fn checked(&self, path: &Path, ask: fn(&Path) -> io::Result<bool>) -> Result<bool, HomeError> {
         ask(path).map_err(|source| match NotOurs::behind(&source) {
-            Some(NotOurs::Kind { .. }) if path == self.root => {
+            Some(NotOurs::Kind { .. }) if self.is_called(path) => {
                 HomeError::NotADirectory { path: path.to_owned() }
             }
             Some(why) => HomeError::NotOurs { path: path.to_owned(), why },
@@ -231,6 +242,16 @@ impl Home {
         Ok(true)
     }
 
+    /// Whether a path without links is one of netsky's own things, which is no text to be handed over; a draft is one.
+    pub fn keeps(&self, path: &Path) -> bool {
+        ["home.json", "state", "log", "run", "inbox", "handoff/claims", "handoff/archive"]
+            .iter()
+            .any(|own| path.starts_with(self.root.join(own)))
+    }
+    /// Whether the home may be called that.
+    pub fn is_called(&self, path: &Path) -> bool {
+        path == self.root || path == self.called
+    }
     /// The directory itself.
     pub fn root(&self) -> &Path {
         &self.root
@@ -242,6 +263,10 @@ impl Home {
     /// The lock of up, down, restart and replay.
     pub fn restart_lock(&self) -> PathBuf {
         self.root.join("state/restart.lock")
+    }
+    /// Who edits the configuration holds this.
+    pub fn config_lock(&self) -> PathBuf {
+        self.root.join("state/config.lock")
     }
     /// The owner epochs.
     pub fn owner_epochs(&self) -> PathBuf {
@@ -338,6 +363,23 @@ impl Home {
     /// Sockets of those who wait for beacons.
     pub fn wake(&self) -> PathBuf {
         self.root.join("run/wake")
+    }
+}
+
+/// The same place by a path without links, as far as there is one already. Where a link leads nowhere, or that cannot be
+/// seen, it stays what it is called.
+fn without_links(path: &Path) -> PathBuf {
+    let mut there = path;
+    let mut missing = Vec::new();
+    loop {
+        match there.canonicalize() {
+            Ok(real) => return missing.iter().rev().fold(real, |path, name| path.join(name)),
+            Err(_) if fs::symlink_metadata(there).is_ok() => return path.to_owned(),
+            Err(_) => {}
+        }
+        let (Some(above), Some(name)) = (there.parent(), there.file_name()) else { return path.to_owned() };
+        missing.push(name);
+        there = above;
     }
 }
 
@@ -476,6 +518,28 @@ mod tests {
             fs::remove_file(&inside).unwrap();
             persist::rename(&moved, &inside).unwrap();
         }
+    }
+
+    #[test]
+    fn a_home_is_one_place_whatever_it_is_called() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path().canonicalize().unwrap();
+        std::os::unix::fs::symlink(&dir, dir.join("link")).unwrap();
+        let home = dir.join("there");
+        for called in ["there", "there/", ".//there/.", "link/there", "link/link/there/"] {
+            assert_eq!(at(&dir.join(called)).root(), home, "before there is one: {called}");
+        }
+        at(&home).create().unwrap();
+        std::os::unix::fs::symlink(&home, dir.join("other")).unwrap();
+        for called in ["there", "there//", "link/there", "other", "link/other/"] {
+            let same = at(&dir.join(called));
+            assert_eq!(same.root(), home, "{called}");
+            assert!(same.is_called(&dir.join(called)) && same.is_called(&home), "{called}");
+            same.open().unwrap();
+        }
+        // A link that leads nowhere is no home, and not made one elsewhere.
+        std::os::unix::fs::symlink(dir.join("gone"), dir.join("dangling")).unwrap();
+        assert_eq!(at(&dir.join("dangling")).root(), dir.join("dangling"));
     }
 
     #[test]

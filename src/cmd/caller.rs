@@ -93,7 +93,7 @@ impl Caller {
     /// The agent in whose session this runs, by its marks and its home.
     pub fn agent(&self, home: &Home) -> Option<AgentName> {
         let marked_home = self.path_variable("NETSKY_HOME")?;
-        (marked_home == home.root() && self.variable("NETSKY_GENERATION").is_some())
+        (home.is_called(marked_home) && self.variable("NETSKY_GENERATION").is_some())
             .then(|| AgentName::from_str(self.variable("NETSKY_AGENT")?).ok())?
     }
 

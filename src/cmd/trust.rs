@@ -6,6 +6,7 @@ use crate::clock;
 use crate::config::{
     self, Choices, EditError, Flags, Loaded, Permissions, is_trusted, resolved_trust, template,
 };
+use crate::persist;
 
 use super::setting::{Settings, possible_home};
 use super::{Caller, CommandError, Exit, output};
@@ -41,31 +42,38 @@ enum Change {
 
 pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
     let dir = resolved(&args.dir)?;
-    let settings = Settings::load(caller, possible_home(caller)?, Flags::default())?;
-    let file = settings.loaded.file.clone();
-    let change = decide(&settings.loaded, &dir)?;
-    let (dir, shown) = (dir.display(), file.display());
-    let (text, done, planned) = match &change {
-        Change::None => {
-            output::talk(&format!("netsky: {dir} is trusted already"));
-            return Ok(Exit::Done);
-        }
-        Change::Edit { text } => {
-            (text, format!("added {dir} to {shown}"), format!("would add {dir} to {shown}"))
-        }
-        Change::Create { text } => (
-            text,
-            format!("made {shown}, which trusts {dir}"),
-            format!("would make {shown}, which trusts {dir}"),
-        ),
+    let look = |home| -> Result<(PathBuf, Change), CommandError> {
+        let settings = Settings::load(caller, home, Flags::default())?;
+        Ok((settings.loaded.file.clone(), decide(&settings.loaded, &dir)?))
     };
+    let (file, change) = look(possible_home(caller)?)?;
+    let shown = dir.display();
+    if change == Change::None {
+        output::talk(&format!("netsky: {shown} is trusted already"));
+        return Ok(Exit::Done);
+    }
+    let file = file.display();
     if args.dry_run {
+        let planned = match change {
+            Change::Create { .. } => format!("would make {file}, which trusts {shown}"),
+            _ => format!("would add {shown} to {file}"),
+        };
         output::text(&planned)?;
         return Ok(Exit::Done);
     }
-    caller.made_home()?;
-    let failed = |error| CommandError::failed(format!("trusting {dir}")).because(error);
-    config::save(&file, text).map_err(failed)?;
+    let home = caller.made_home()?;
+    let failed = |error| CommandError::failed(format!("trusting {shown}")).because(error);
+    // Two at once would each write what they had read. Looked at again: another may have come first.
+    let _held = persist::exclusively(&home.config_lock()).map_err(failed)?;
+    let (path, change) = look(home)?;
+    let done = match &change {
+        Change::None => format!("{shown} is trusted already"),
+        Change::Edit { .. } => format!("added {shown} to {file}"),
+        Change::Create { .. } => format!("made {file}, which trusts {shown}"),
+    };
+    if let Change::Edit { text } | Change::Create { text } = &change {
+        config::save(&path, text).map_err(failed)?;
+    }
     output::talk(&format!("netsky: {done}"));
     Ok(Exit::Done)
 }
@@ -108,7 +116,6 @@ fn untouched() -> Choices {
 mod tests {
     use super::super::scene::Scene;
     use super::*;
-    use crate::persist;
 
     fn trust(scene: &Scene, dir: &Path, dry_run: bool) -> Result<Exit, CommandError> {
         run(&Args { dir: dir.to_owned(), dry_run }, &scene.caller)
@@ -133,6 +140,22 @@ mod tests {
         let before = scene.read("home/config.toml");
         trust(&scene, &real.join("below"), false).unwrap();
         assert_eq!(scene.read("home/config.toml"), before);
+    }
+
+    #[test]
+    fn of_many_at_once_none_is_lost() {
+        let scene = Scene::new();
+        let root = std::fs::canonicalize(scene.dir.path()).unwrap();
+        let dirs: Vec<PathBuf> = (0..8).map(|number| root.join(format!("trusted{number}"))).collect();
+        dirs.iter().for_each(|dir| persist::make_dir(dir).unwrap());
+        std::thread::scope(|scope| {
+            for dir in &dirs {
+                scope.spawn(|| trust(&scene, dir, false).unwrap());
+            }
+        });
+        let mut all = trusted(&scene);
+        all.sort();
+        assert_eq!(all, dirs);
     }
 
     #[test]

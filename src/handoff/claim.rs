@@ -217,7 +217,7 @@ fn claim_file(
     limit: u64,
     now: DateTime<Utc>,
 ) -> Result<Claim> {
-    if is_state(home, path) {
+    if home.keeps(&record::absolute(path)) {
         return Err(HandoffError::SourceIsState { path: path.to_owned() });
     }
     persist::sync_file(&suitable.file, path)?;
@@ -353,13 +353,6 @@ pub(super) fn withdraw(home: &Home, claim: &Claim) -> Result<()> {
     persist::remove(&claim.path(home))?;
     persist::remove(&record::path(home, claim.name))?;
     Ok(())
-}
-
-fn is_state(home: &Home, path: &Path) -> bool {
-    let path = record::absolute(path);
-    [home.claims(), home.archive(), home.inboxes()]
-        .iter()
-        .any(|dir| fs::canonicalize(dir).is_ok_and(|dir| path.starts_with(dir)))
 }
 
 /// A fresh id that sorts after all that are known, also when the wall clock was set back: what is newest must be

@@ -50,6 +50,7 @@ fn sources_that_cannot_be_taken_are_named_and_left_alone() {
         (at("sparse"), "SourceTooLarge"),
         (PathBuf::from("/dev/zero"), "SourceNotRegular"),
         (own.clone(), "SourceIsState"),
+        (scene.home.root().join("home.json"), "SourceIsState"),
         (at("empty"), "None"),
         (PathBuf::from("/dev/null"), "None"),
     ] {
