@@ -261,6 +261,80 @@ fn frozen_in_mid_batch_at_most_one_group_is_made_and_the_next_command_ends_it() 
 }
 
 #[test]
+fn a_restart_takes_back_what_a_killed_one_had_begun_to_make() {
+    let world = World::new();
+    bot(&world, "echo 'session 1 up'; exec sleep 600");
+    world.netsky(["up", "0"]).run().expect(0);
+    let server = world.server_pid().unwrap();
+    let mut child = world.netsky(["up", "60"]).start();
+    world.wait("some are made", SOON, || (world.sessions().len() > 4).then_some(()));
+    signal(server, "STOP");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    signal(server, "CONT");
+    world.netsky(["restart", "60"]).run().expect(0);
+    assert_eq!(world.sessions().len(), 61);
+}
+
+#[test]
+fn what_should_run_is_asked_for_once_the_lock_is_held() {
+    let world = demo(0);
+    let netsky = crate::support::world::NETSKY;
+    world.configure(&format!(
+        "[profile.slow]\nbase = \"demo\"\ncommand = [{netsky:?}, \"demo-agent\", \"--think\", \"1s\"]\n"
+    ));
+    let first = world.netsky(["restart", "2", "--agent", "slow"]).start();
+    world.wait("it has the lock", SOON, || (!world.records().is_empty()).then_some(()));
+    world.netsky(["restart", "--wait-lock", "20s"]).run().expect(0);
+    assert_eq!(first.wait_with_output().unwrap().status.code(), Some(0));
+    assert_eq!(world.sessions(), ["agent0", "agent1", "agent2"]);
+}
+
+#[test]
+fn agents_in_a_server_that_is_configured_no_more_are_not_made_a_second_time() {
+    let world = World::new();
+    let other = world.root().join("other.sock");
+    let tmux = |words: &[&str]| {
+        let mut tmux = std::process::Command::new("tmux");
+        tmux.arg("-S").arg(&other).args(["-f", "/dev/null"]).args(words);
+        world.call(tmux).without("NETSKY_HOME").run().expect(0)
+    };
+    tmux(&["new-session", "-d", "-s", "mine", "sleep 600"]);
+    let there = |words: &[&str]| {
+        world.netsky(words.iter().copied()).env("NETSKY_TMUX_SOCKET", other.clone().into_os_string()).run()
+    };
+    there(&["up", "1", "--agent", "demo"]).expect(0);
+    for verb in [&["restart"][..], &["up"], &["down"], &["status"]] {
+        let ran = world.netsky(verb.iter().copied()).run().expect(78);
+        assert!(ran.stderr.contains("another tmux server"), "{verb:?}: {}", ran.stderr);
+    }
+    there(&["down"]).expect(0);
+    world.netsky(["restart", "1", "--agent", "demo"]).run().expect(0);
+    assert_eq!(world.sessions(), ["agent0", "agent1"]);
+    tmux(&["kill-server"]);
+}
+
+#[test]
+fn a_home_is_the_same_by_every_name() {
+    let world = demo(1);
+    let link = world.root().join("link");
+    std::os::unix::fs::symlink(&world.home, &link).unwrap();
+    let slashes = std::path::PathBuf::from(format!("{}//", world.home.display()));
+    let pids = ["agent0", "agent1"].map(|agent| world.pane_pid(agent));
+    for name in [slashes, link] {
+        let called = |words: &[&str]| {
+            world.netsky(words.iter().copied()).env("NETSKY_HOME", name.clone().into_os_string()).run()
+        };
+        called(&["status"]).expect(0);
+        called(&["up"]).expect(0);
+        assert_eq!(["agent0", "agent1"].map(|agent| world.pane_pid(agent)), pids);
+    }
+    let called = world.netsky(["down"]).env("NETSKY_HOME", world.root().join("link").into_os_string());
+    called.run().expect(0);
+    assert!(world.server_pid().is_none());
+}
+
+#[test]
 fn a_restart_from_inside_a_session_that_it_ends_comes_back() {
     let world = demo(1);
     let note = world.write("note.md", "the nonce is 8c1f");

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::time::Duration;
 
 use crate::support::World;
-use crate::support::world::files;
+use crate::support::world::{files, signal};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -132,6 +132,21 @@ fn a_hand_over_whose_agent0_never_comes_up_goes_to_the_next_one() {
 }
 
 #[test]
+fn a_claim_that_waits_for_the_next_agent0_is_told_with_what_brings_it() {
+    let world = demo();
+    let claim = world.home.join("handoff/claims/01JD0Q7M3ZJ4V5W6X7Y8Z9A0BC-from-owner");
+    let record = r#"{"version":1,"to":"agent0","generation":"7ZZZZZZZZZZZZZZZZZZZZZZZZZ","ts":"2026-11-20T19:00:00.000Z","origin":null}"#;
+    fs::write(claim.with_extension("json"), record).unwrap();
+    fs::write(&claim, "taken in a preflight").unwrap();
+    world.netsky(["status"]).run().expect(0).prints("wait for the next agent0").prints("netsky restart");
+    world.netsky(["up"]).run().expect(0).says("waits for the next agent0: netsky restart");
+    assert!(claim.exists());
+    world.netsky(["restart"]).run().expect(0);
+    taken(&world, 1);
+    assert_eq!(world.status()["blocking"], serde_json::json!([]));
+}
+
+#[test]
 fn a_draft_of_this_generation_is_the_hand_over() {
     let world = demo();
     world.tmux(&["new-window", "-d", "-t", "=agent0:", "sleep 600"]).expect(0);
@@ -147,6 +162,148 @@ fn a_draft_of_this_generation_is_the_hand_over() {
     taken(&world, 1);
     world.netsky(["restart"]).run().expect(0);
     taken(&world, 1);
+}
+
+/// Writes the draft of an agent, in its own session as it seems.
+fn draft(world: &World, agent: &str, text: &str) {
+    let status = world.status();
+    let agents = status["agents"].as_array().unwrap();
+    let generation = agents.iter().find(|row| row["name"] == agent).unwrap()["generation"].clone();
+    world
+        .netsky(["handoff", "write", "-"])
+        .env("NETSKY_AGENT", agent)
+        .env("NETSKY_GENERATION", generation.as_str().unwrap())
+        .stdin(text)
+        .run()
+        .expect(0);
+}
+
+#[test]
+fn a_draft_is_handed_on_whichever_verb_puts_somebody_in_its_writers_place() {
+    let world = demo();
+    draft(&world, "agent0", "before it was killed");
+    signal(world.pane_pid("agent0"), "KILL");
+    world.wait("agent0 is gone", SOON, || (world.state_of("agent0") == "exited").then_some(()));
+    world.netsky(["up"]).run().expect(0).says("handed on the drafts of the last agent0");
+    taken(&world, 1);
+    draft(&world, "agent0", "before it was taken down");
+    world.netsky(["down"]).run().expect(0);
+    world.netsky(["up", "0", "--agent", "demo"]).run().expect(0);
+    taken(&world, 2);
+    draft(&world, "agent0", "though nobody knows who wrote it");
+    world.tmux(&["kill-server"]).expect(0);
+    fs::write(world.home.join("state/agents.json"), "{").unwrap();
+    world.netsky(["restart", "0"]).run().expect(0);
+    taken(&world, 3);
+    fs::write(world.home.join("handoff/draft/agent0.md"), "written where it lies").unwrap();
+    world.netsky(["restart"]).run().expect(0);
+    taken(&world, 4);
+}
+
+#[test]
+fn a_clone_has_its_successor_too() {
+    let world = World::new();
+    world.netsky(["up", "2", "--agent", "demo"]).run().expect(0);
+    let taken_by = |agent: &str| files(&world.home.join("inbox").join(agent).join("done")).len();
+    let is_read = |agent: &str, count| {
+        world.wait("it is read", SOON, || (taken_by(agent) == count).then_some(()));
+    };
+    draft(&world, "agent1", "a named one");
+    world.netsky(["restart", "agent1"]).run().expect(0);
+    is_read("agent1", 1);
+    draft(&world, "agent1", "one of all");
+    draft(&world, "agent2", "another one of all");
+    world.netsky(["restart"]).run().expect(0);
+    is_read("agent1", 2);
+    is_read("agent2", 1);
+    assert_eq!((taken_by("agent0"), world.record()["handoff"].is_null()), (0, true));
+}
+
+#[test]
+fn what_is_drafted_until_the_end_is_handed_over_with_what_was_claimed_before() {
+    let world = World::new();
+    let netsky = crate::support::world::NETSKY;
+    world.configure(&format!(
+        "[profile.slow]\nbase = \"demo\"\ncommand = [{netsky:?}, \"demo-agent\", \"--think\", \"1500ms\"]\n"
+    ));
+    world.netsky(["up", "0", "--agent", "slow"]).run().expect(0);
+    for (early, count) in [(None, 1), (Some("the first words"), 3)] {
+        world.wait("it has nothing to do", SOON, || (world.state_of("agent0") == "idle").then_some(()));
+        if let Some(words) = early {
+            draft(&world, "agent0", words);
+        }
+        let old = world.status()["agents"][0]["generation"].as_str().unwrap().to_owned();
+        let before = world.records().len();
+        world.netsky(["send", "agent0", "a last task"]).run().expect(0);
+        world.wait("a turn", SOON, || (world.state_of("agent0") == "busy").then_some(()));
+        let restart = world.netsky(["restart"]).env("NETSKY_AGENT", "agent0").env("NETSKY_GENERATION", old);
+        restart.run().expect(0).says("end your turn now");
+        draft(&world, "agent0", "the last words");
+        world.wait("the restart is complete", SOON, || {
+            let records = world.records();
+            (records.len() > before && records.iter().all(|record| record["phase"] == "complete"))
+                .then_some(())
+        });
+        // Besides what it was sent.
+        let tasks = if early.is_some() { 2 } else { 1 };
+        taken(&world, count + tasks);
+        let latest = world.status()["last_restart"]["handoff"]["state"].clone();
+        assert_eq!(latest, "taken");
+    }
+}
+
+#[test]
+fn a_session_of_an_earlier_agent_does_not_replace_the_draft_of_the_new_one() {
+    let world = demo();
+    let old = world.status()["agents"][0]["generation"].as_str().unwrap().to_owned();
+    world.netsky(["restart"]).run().expect(0);
+    draft(&world, "agent0", "of the new one");
+    let write = world.netsky(["handoff", "write", "-"]).stdin("of the old one");
+    let refused = write.env("NETSKY_AGENT", "agent0").env("NETSKY_GENERATION", old).run().expect(1);
+    assert!(refused.stderr.contains("has taken your place"), "{}", refused.stderr);
+    assert_eq!(fs::read_to_string(world.home.join("handoff/draft/agent0.md")).unwrap(), "of the new one");
+}
+
+#[test]
+fn what_somebody_else_reads_still_comes_to_the_agent() {
+    let world = demo();
+    world.netsky(["down"]).run().expect(0);
+    world.netsky(["send", "agent0", "for agent0 alone"]).run().expect(0);
+    let read = world.netsky(["inbox", "next"]).run().expect(0);
+    assert!(read.stdout.contains("for agent0 alone"), "{}", read.stdout);
+    world.netsky(["up", "0", "--agent", "demo"]).run().expect(0);
+    world.wait("the agent read it", SOON, || {
+        world.screen("agent0").contains("for agent0 alone").then_some(())
+    });
+}
+
+#[test]
+fn what_is_sent_while_agents_come_up_is_brought_to_them() {
+    let world = World::new();
+    let netsky = crate::support::world::NETSKY;
+    world.configure(&format!(
+        "[profile.slow]\nbase = \"demo\"\ncommand = [{netsky:?}, \"demo-agent\", \"--think\", \"1500ms\"]\n"
+    ));
+    for detached in [false, true] {
+        let mut words = vec!["restart", "1", "--agent", "slow"];
+        words.extend(detached.then_some("--detach"));
+        let before = world.records().len();
+        let restart = world.netsky(words).start();
+        world.wait("the agents start", SOON, || {
+            let records = world.records();
+            (records.len() > before && records.iter().any(|record| record["phase"] == "spawned"))
+                .then_some(())
+        });
+        // Its first turn has begun: nothing is shown to it before the next one.
+        world.wait("a turn", SOON, || {
+            let beacon = fs::read_to_string(world.home.join("state/beacons/agent1.json")).ok()?;
+            beacon.contains(r#""busy""#).then_some(())
+        });
+        world.netsky(["send", "agent1", "while it came up"]).run().expect(0);
+        assert_eq!(restart.wait_with_output().unwrap().status.code(), Some(0));
+        let done = world.home.join("inbox/agent1/done");
+        world.wait("it is read", SOON, || (files(&done).len() == before + 1).then_some(()));
+    }
 }
 
 #[test]

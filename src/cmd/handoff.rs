@@ -189,17 +189,24 @@ fn writer(
             Err(CommandError::usage(format!("writing the draft of {named}"))
                 .because(format!("you are {own}")))
         }
-        (Some(own), _) => Ok((own, own_generation(caller))),
-        (None, Some(named)) => {
-            let spawned = Spawned::load(home);
-            let spawned =
-                spawned.map_err(|error| CommandError::failed("reading what was spawned").because(error))?;
-            Ok((named, spawned.generation(named)))
+        (Some(own), _) => {
+            let (of_caller, of_agent) = (own_generation(caller), spawned(home)?.generation(own));
+            if of_agent > of_caller {
+                return Err(CommandError::failed(format!("writing the draft of {own}"))
+                    .because("another has taken your place, and the draft is its own now")
+                    .hint(format!("netsky send {own} --file FILE")));
+            }
+            Ok((own, of_caller))
         }
+        (None, Some(named)) => Ok((named, spawned(home)?.generation(named))),
         (None, None) => Err(CommandError::usage("writing a draft")
             .because("this is no agent's session, so say whose draft it is")
             .hint("netsky handoff write --agent agent0 FILE")),
     }
+}
+
+fn spawned(home: &Home) -> Result<Spawned, CommandError> {
+    Spawned::load(home).map_err(|error| CommandError::failed("reading what was spawned").because(error))
 }
 
 /// The generation of the agent in whose session this runs.
@@ -303,7 +310,7 @@ mod tests {
         write(&scene.home, &file, None, false, &scene.caller).unwrap();
         assert_eq!(scene.read("home/handoff/draft/agent0.md"), "go on\n");
         assert!(file.exists());
-        let generation = spawned.generation(AgentName::ROOT).unwrap();
+        let generation = spawned.generation(AgentName::ROOT);
         assert!(draft::source(&scene.home, AgentName::ROOT, generation, clock::utc_now()).unwrap().is_some());
     }
 

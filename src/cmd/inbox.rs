@@ -16,7 +16,6 @@ use crate::handoff::{HandoffError, Result as Handed};
 use crate::id::{EnvelopeId, Generation};
 use crate::name::AgentName;
 use crate::paths::Home;
-use crate::state::spawned::Spawned;
 
 use super::envelopes::{self, Row, failed, state_at};
 use super::handoff::own_generation;
@@ -133,7 +132,7 @@ const DEFAULT_PART: usize = 8_000;
 fn next(home: &Home, inbox: &Inbox, caller: &Caller) -> Result<Exit, CommandError> {
     let agent = inbox.agent();
     let doing = || format!("reading the inbox of {agent}");
-    let reader = reader(home, agent, caller)?;
+    let reader = reader(home, agent, caller);
     let terms = HookTerms::load(home, agent);
     let part = terms.as_ref().map_or(DEFAULT_PART, HookTerms::part);
     let Next { reading, more, skipped, mut unreadable } =
@@ -163,16 +162,9 @@ fn next(home: &Home, inbox: &Inbox, caller: &Caller) -> Result<Exit, CommandErro
     Ok(Exit::Done)
 }
 
-/// For whom a message counts as shown: the spawn that asks, else the one that is on record.
-fn reader(home: &Home, agent: AgentName, caller: &Caller) -> Result<Option<Generation>, CommandError> {
-    if caller.agent(home) == Some(agent)
-        && let Some(own) = own_generation(caller)
-    {
-        return Ok(Some(own));
-    }
-    let spawned = Spawned::load(home);
-    let spawned = spawned.map_err(|error| CommandError::failed("reading what was spawned").because(error))?;
-    Ok(spawned.generation(agent))
+/// For whom a message counts as shown: the spawn that asks. `None`: somebody else looks, and the agent has seen nothing.
+fn reader(home: &Home, agent: AgentName, caller: &Caller) -> Option<Generation> {
+    own_generation(caller).filter(|_| caller.agent(home) == Some(agent))
 }
 
 /// Whether hooks of this generation report: then the end of its turn marks taken what it was shown.
@@ -323,16 +315,31 @@ mod tests {
     }
 
     #[test]
-    fn the_reader_is_the_spawn_that_asks_else_the_one_on_record() {
+    fn the_reader_is_the_spawn_that_asks_and_nobody_else_stands_for_it() {
         let mut scene = Scene::new();
-        assert_eq!(reader(&scene.home, AgentName::ROOT, &scene.caller).unwrap(), None);
         let spawned = scene.spawned(&[AgentName::ROOT, AgentName::Numbered(1)]);
-        let on_record = spawned.generation(AgentName::ROOT);
-        assert_eq!(reader(&scene.home, AgentName::ROOT, &scene.caller).unwrap(), on_record);
+        let own = spawned.generation(AgentName::ROOT);
+        assert_eq!(reader(&scene.home, AgentName::ROOT, &scene.caller), None);
         scene.sit_in(AgentName::ROOT, &spawned);
         scene.spawned(&[AgentName::ROOT, AgentName::Numbered(1)]);
-        assert_eq!(reader(&scene.home, AgentName::ROOT, &scene.caller).unwrap(), on_record);
-        assert_ne!(reader(&scene.home, AgentName::Numbered(1), &scene.caller).unwrap(), on_record);
+        assert_eq!(reader(&scene.home, AgentName::ROOT, &scene.caller), own);
+        assert_eq!(reader(&scene.home, AgentName::Numbered(1), &scene.caller), None);
+    }
+
+    #[test]
+    fn what_somebody_else_looked_at_still_comes_to_the_agent() {
+        let mut scene = Scene::new();
+        let spawned = scene.spawned(&[AgentName::ROOT]);
+        send(&scene, b"for agent0 alone");
+        run(&args(What::Next), &scene.caller).unwrap();
+        assert_eq!(states(&scene), ["shown"]);
+        let inbox = Inbox::of(&scene.home, AgentName::ROOT);
+        let own = spawned.generation(AgentName::ROOT);
+        assert_eq!(inbox.take_shown(own).unwrap(), []);
+        assert_eq!(inbox.not_shown_to(own).unwrap().names.len(), 1);
+        scene.sit_in(AgentName::ROOT, &spawned);
+        run(&args(What::Next), &scene.caller).unwrap();
+        assert_eq!(inbox.take_shown(own).unwrap().len(), 1);
     }
 
     #[test]

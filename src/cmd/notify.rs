@@ -11,7 +11,9 @@ use crate::agent::profile::Profile;
 use crate::constellation::nudge::{Nudged, Target};
 use crate::constellation::scene::{self, Scene, SceneError};
 use crate::constellation::trouble::chain;
+use crate::handoff::inbox::{Inbox, Place};
 use crate::name::AgentName;
+use crate::status::Record;
 use crate::tmux::Tmux;
 
 use super::Caller;
@@ -49,6 +51,26 @@ impl Notified {
 /// Tells one agent.
 pub(super) fn agent(settings: &Settings, caller: &Caller, name: AgentName) -> Notified {
     agents(settings, caller, &[name]).pop().unwrap_or(Notified::Queued)
+}
+
+/// Tells those of the agents that have something in their inbox that they were not shown: what was claimed earlier and
+/// delivered only now, or sent while they came up.
+pub(super) fn waiting(settings: &Settings, caller: &Caller, up: impl Iterator<Item = AgentName>) {
+    let has_mail = |name: &AgentName| {
+        let inbox = Inbox::of(&settings.home, *name);
+        inbox.list(Place::Delivered).is_ok_and(|listing| !listing.names.is_empty())
+    };
+    let waiting: Vec<AgentName> = up.filter(has_mail).collect();
+    if !waiting.is_empty() {
+        agents(settings, caller, &waiting);
+    }
+}
+
+/// The agents that a restart has brought up and not told of anything yet.
+pub(super) fn after_restart(settings: &Settings, caller: &Caller, record: &Record) {
+    let was_told = |name: AgentName| name.is_root() && record.handoff().is_some();
+    let up = record.agents().iter().filter(|agent| agent.ready_by.is_some()).map(|agent| agent.name);
+    waiting(settings, caller, up.filter(|name| !was_told(*name)));
 }
 
 /// Looks once at what tmux has, then nudges.

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::constellation::handover::Wanted;
 use crate::constellation::plan::Extent;
 use crate::constellation::restart::{self, Order, Restart};
 use crate::exit::Exit;
@@ -15,7 +14,7 @@ use crate::text;
 
 use super::setting::Names;
 use super::stage::Stage;
-use super::{Caller, CommandError, output, supervise};
+use super::{Caller, CommandError, notify, output, supervise};
 
 /// Restart the constellation, or just the named agents, with a hand-over to the new agent0
 ///
@@ -57,24 +56,29 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
     let which = Which::parse(&args.which)?;
     refuse_overseer(&which)?;
     let stage = Stage::set(caller, &which.clones(), args.agent.as_deref(), args.dry_run)?;
-    let order = Order {
-        id: RestartId::fresh(),
-        generation: Generation::fresh(),
-        extent: which.extent(&stage)?,
-        flag: args.agent.clone(),
-        reason: args.reason.clone(),
-        force: args.force,
+    let order = |id, generation| -> Result<Order, CommandError> {
+        Ok(Order {
+            id,
+            generation,
+            extent: which.extent(&stage)?,
+            flag: args.agent.clone(),
+            reason: args.reason.clone(),
+            force: args.force,
+            takes_draft: args.handoff.is_none(),
+        })
     };
     if args.dry_run {
+        let order = order(RestartId::fresh(), Generation::fresh())?;
         return stage.show_plan(|means| {
             let prepared = restart::prepare(means, &order)?;
             Ok((prepared.plan, prepared.warning))
         });
     }
-    let wanted = wanted(args, &stage)?;
+    let given = given(args, &stage)?;
     let (lock, Names { id, generation }) = stage.lock_for_restart(args.wait_lock)?;
-    let mut restart = Restart::begin(stage.means(), Order { id, generation, ..order }, lock)?;
-    let prepared = match restart.preflight(&wanted) {
+    // What should run is asked for under the lock: who held it may have decided otherwise.
+    let mut restart = Restart::begin(stage.means(), order(id, generation)?, lock)?;
+    let prepared = match restart.preflight(given.as_ref()) {
         Ok(prepared) => prepared,
         Err(trouble) => return ended(args, restart.end(&trouble), Some(trouble.into())),
     };
@@ -92,7 +96,11 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
     }
     let outcome = stage.perform(async |tell| restart.carry_out(prepared, tell).await);
     match outcome {
-        Ok(exit) => report(args, restart.record(), exit),
+        Ok(exit) => {
+            let record = restart.over();
+            notify::after_restart(&stage.settings, caller, &record);
+            report(args, &record, exit)
+        }
         Err(trouble) => ended(args, restart.end(&trouble), Some(trouble.into())),
     }
 }
@@ -158,17 +166,15 @@ impl Which {
     }
 }
 
-fn wanted(args: &Args, stage: &Stage<'_>) -> Result<Wanted, CommandError> {
+/// The hand-over that was given: a file, standard input, or expressly none.
+fn given(args: &Args, stage: &Stage<'_>) -> Result<Option<Source>, CommandError> {
     let limit = stage.settings.loaded.config.handoff.max_bytes;
     Ok(match &args.handoff {
-        None => Wanted::Draft,
-        Some(file) if file.as_os_str() == "-" => {
-            let source = Source::standard_input(limit).map_err(|error| {
-                CommandError::failed("reading the hand-over from standard input").because(error)
-            })?;
-            Wanted::Given(source)
-        }
-        Some(file) => Wanted::Given(Source::Named(stage.absolute(file))),
+        None => None,
+        Some(file) if file.as_os_str() == "-" => Some(Source::standard_input(limit).map_err(|error| {
+            CommandError::failed("reading the hand-over from standard input").because(error)
+        })?),
+        Some(file) => Some(Source::Named(stage.absolute(file))),
     })
 }
 
@@ -190,7 +196,10 @@ fn detach(
             });
             Ok(Exit::Done)
         }
-        Err(trouble) => ended(args, restart.end(&trouble), Some(trouble.into())),
+        Err(trouble) => {
+            let trouble = restart.with_claim(trouble);
+            ended(args, restart.end(&trouble), Some(trouble.into()))
+        }
     }
 }
 

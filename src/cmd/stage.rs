@@ -121,25 +121,31 @@ impl<'a> Stage<'a> {
         Ok(Extent::desired(&desired).unwrap_or_else(|| Extent::whole(configured)))
     }
 
-    /// The lock, in our name. What a holder that was killed had begun to ask of tmux ends here, so that what is looked at
-    /// from now on stays as it is.
+    /// The lock, in our name.
     pub(super) fn lock(
         &self,
         verb: &str,
         id: RestartId,
         wait: Option<Duration>,
     ) -> Result<Lock, CommandError> {
-        let home = &self.settings.home;
-        let lock = setting::take_lock(home, verb, id, wait)?;
-        if let Err(error) = self.tmux.take_back() {
-            Event::new("debris").with("why", error).log(home);
-        }
+        let lock = setting::take_lock(&self.settings.home, verb, id, wait)?;
+        self.take_back();
         Ok(lock)
     }
 
     /// The lock, and what a restart is known by that has it.
     pub(super) fn lock_for_restart(&self, wait: Option<Duration>) -> Result<(Lock, Names), CommandError> {
-        setting::take_lock_for_restart(&self.settings.home, wait)
+        let taken = setting::take_lock_for_restart(&self.settings.home, wait)?;
+        self.take_back();
+        Ok(taken)
+    }
+
+    /// What a holder of the lock that was killed had begun to ask of tmux ends here, so that what is looked at from now on
+    /// stays as it is.
+    fn take_back(&self) {
+        if let Err(error) = self.tmux.take_back() {
+            Event::new("debris").with("why", error).log(&self.settings.home);
+        }
     }
 
     /// A path as seen from where the verb was called.

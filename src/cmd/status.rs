@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::clock::{self, Deadline};
 use crate::config::{Config, Flags};
 use crate::constellation::observe::{self, Observed};
+use crate::constellation::recovery;
 use crate::constellation::scene::{self, Scene, SceneError};
 use crate::constellation::trouble::chain;
 use crate::exit::Exit;
@@ -13,6 +14,7 @@ use crate::handoff::inbox::{Inbox, Place};
 use crate::name::AgentName;
 use crate::paths::Home;
 use crate::process;
+use crate::state::spawned::Spawned;
 use crate::status::{
     AgentRecord, AgentState, AgentStatus, Blocking, Desired, DesiredAgent, HandoffState, Record,
     StatusDocument, Store, TmuxAnswer, TmuxStatus,
@@ -138,7 +140,7 @@ pub(super) fn see(caller: &Caller, settings: &Settings, tmux: &Tmux) -> Result<S
     let records = Store::of(home, config.restart.status_keep);
     let last =
         records.latest().map_err(|error| CommandError::failed("reading the last restart").because(error))?;
-    let blocking = blocking(home, &observed, last.as_ref(), answer);
+    let blocking = blocking(home, &scene.spawned, &observed, last.as_ref(), answer);
     let document = StatusDocument {
         version: 1,
         home: home.root().display().to_string(),
@@ -234,7 +236,13 @@ fn with_handoff_now(home: &Home, record: Record) -> Record {
     record.with_handoff_at(state)
 }
 
-fn blocking(home: &Home, observed: &[Observed], last: Option<&Record>, answer: TmuxAnswer) -> Vec<Blocking> {
+fn blocking(
+    home: &Home,
+    spawned: &Spawned,
+    observed: &[Observed],
+    last: Option<&Record>,
+    answer: TmuxAnswer,
+) -> Vec<Blocking> {
     let mut blocking = Vec::new();
     if answer == TmuxAnswer::Unknown {
         blocking.push(Blocking {
@@ -271,21 +279,31 @@ fn blocking(home: &Home, observed: &[Observed], last: Option<&Record>, answer: T
             hint: Some("netsky up".to_owned()),
         });
     }
-    let pending = match claim::pending(home) {
-        Ok(claims) => claims.claims.len(),
-        Err(error) => {
-            let what = format!("whether hand-overs wait cannot be seen: {}", chain(&error));
-            blocking.push(Blocking { agent: None, what, hint: None });
-            0
-        }
-    };
     let in_flight = last.is_some_and(|record| !record.phase().is_terminal());
-    if pending > 0 && !in_flight {
-        blocking.push(Blocking {
-            agent: None,
-            what: format!("{pending} claimed hand-overs wait for an agent0 that comes up"),
-            hint: Some("netsky up".to_owned()),
-        });
+    if !in_flight {
+        blocking.extend(claimed(home, spawned));
     }
     blocking
+}
+
+/// Hand-overs that were claimed and not delivered, and what delivers them.
+fn claimed(home: &Home, spawned: &Spawned) -> Vec<Blocking> {
+    let claims = match claim::pending(home) {
+        Ok(claims) => claims.claims,
+        Err(error) => {
+            let what = format!("whether hand-overs wait cannot be seen: {}", chain(&error));
+            return vec![Blocking { agent: None, what, hint: None }];
+        }
+    };
+    let (for_the_next, due): (Vec<_>, Vec<_>) =
+        claims.iter().partition(|claim| recovery::is_for_the_next(claim, spawned));
+    let waits = |claims: Vec<_>, what: &str, hint: &str| {
+        (!claims.is_empty()).then(|| Blocking {
+            agent: None,
+            what: format!("{} claimed hand-overs wait for {what}", claims.len()),
+            hint: Some(hint.to_owned()),
+        })
+    };
+    let due = waits(due, "an agent0 that comes up", "netsky up");
+    due.into_iter().chain(waits(for_the_next, "the next agent0", "netsky restart")).collect()
 }

@@ -16,7 +16,7 @@ use crate::constellation::plan::Extent;
 use crate::constellation::restart::{self, Order, Restart};
 use crate::constellation::trouble::Trouble;
 use crate::exit::Exit;
-use crate::handoff::claim;
+use crate::handoff::claim::{self, Claim};
 use crate::id::{EnvelopeId, Generation, RestartId};
 use crate::lock::{Holder, Lock};
 use crate::name::{Actor, AgentName};
@@ -24,10 +24,10 @@ use crate::persist::{self, Loaded, StateFile};
 use crate::process::{self, ProcessId};
 use crate::state::environment::inheritable;
 use crate::state::spawned::Spawned;
-use crate::status::Store;
+use crate::status::{Record, Store};
 
 use super::stage::Stage;
-use super::{Caller, CommandError, down};
+use super::{Caller, CommandError, down, notify};
 
 /// Carry a detached restart (netsky starts this)
 #[derive(Debug, clap::Args)]
@@ -71,6 +71,7 @@ enum Task {
         flag: Option<String>,
         reason: Option<String>,
         force: bool,
+        takes_draft: bool,
         claim: Option<EnvelopeId>,
     },
     /// `None`: everything.
@@ -101,7 +102,8 @@ pub(super) fn hand_over(
         flag: order.flag.clone(),
         reason: order.reason.clone(),
         force: order.force,
-        claim: restart.claimed().map(claim::Claim::id),
+        takes_draft: order.takes_draft,
+        claim: restart.claimed().map(Claim::id),
     };
     start(caller, stage, restart.lock(), task, caller_agent)
 }
@@ -147,6 +149,7 @@ fn start(
     let log = home.root().join("log/supervise.log");
     // That it stays long stops nothing.
     drop(persist::turn_over(&log));
+    let before = std::fs::metadata(&log).map_or(0, |log| log.len());
     let supervisor =
         process::spawn_detached(&caller.netsky, &arguments, &inheritable(&caller.environment), stdin, &log)
             .map_err(|error| Trouble::system("starting the supervisor", &error))?;
@@ -158,7 +161,10 @@ fn start(
     if (taken.is_some() && !path.exists()) || !persist::remove(&path)? {
         return Ok(());
     }
-    let said = std::fs::read_to_string(&log).unwrap_or_default();
+    let log = std::fs::read(&log).unwrap_or_default();
+    // What earlier ones have said says nothing about this one.
+    let said = usize::try_from(before).ok().and_then(|before| log.get(before..)).unwrap_or_default();
+    let said = String::from_utf8_lossy(said);
     let said = said.lines().last().unwrap_or("it said nothing");
     Err(Trouble::internal(&format!("the supervisor (process {}) did not take over: {said}", supervisor.pid)))
 }
@@ -212,10 +218,13 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
             down::carry_out_detached(&stage, agents.as_deref(), &lock)
         }
         Task::Restart { .. } => {
-            let restart = take_over(&stage, &file.task, lock)?;
+            let begun = begun(&stage, &file.task)?;
+            // Before anything is written: who has called it off has ended the record too.
             accept(&args.order)?;
+            let Begun { order, record, claim } = begun;
+            let restart = Restart::take_over(stage.means(), order, lock, record, claim)?;
             wait_for_turn(&stage, &file);
-            carry_out(&stage, restart)
+            carry_out(&stage, &as_caller, restart)
         }
     }
 }
@@ -243,8 +252,17 @@ fn inherit_lock(stage: &Stage<'_>, task: &Task) -> Result<Lock, CommandError> {
     Ok(lock)
 }
 
-fn take_over<'s>(stage: &'s Stage<'_>, task: &Task, lock: Lock) -> Result<Restart<'s>, CommandError> {
-    let Task::Restart { id, generation, clones, without, agents, flag, reason, force, claim } = task else {
+/// What the caller has begun.
+struct Begun {
+    order: Order,
+    record: Record,
+    claim: Option<Claim>,
+}
+
+fn begun(stage: &Stage<'_>, task: &Task) -> Result<Begun, CommandError> {
+    let Task::Restart { id, generation, clones, without, agents, flag, reason, force, takes_draft, claim } =
+        task
+    else {
         return Err(CommandError::failed("taking over: it is no restart"));
     };
     let home = &stage.settings.home;
@@ -268,8 +286,9 @@ fn take_over<'s>(stage: &'s Stage<'_>, task: &Task, lock: Lock) -> Result<Restar
         flag: flag.clone(),
         reason: reason.clone(),
         force: *force,
+        takes_draft: *takes_draft,
     };
-    Ok(Restart::take_over(stage.means(), order, lock, record, claim)?)
+    Ok(Begun { order, record, claim })
 }
 
 /// The agent that asked may end its turn first, so that its last words are kept.
@@ -296,14 +315,20 @@ fn wait_for_turn(stage: &Stage<'_>, file: &OrderFile) {
     });
 }
 
-fn carry_out(stage: &Stage<'_>, mut restart: Restart<'_>) -> Result<Exit, CommandError> {
+fn carry_out(stage: &Stage<'_>, caller: &Caller, mut restart: Restart<'_>) -> Result<Exit, CommandError> {
     // Looked at again: time has passed.
     let outcome = match restart::prepare(&stage.means(), restart.order()) {
         Ok(prepared) => stage.perform(async |tell| restart.carry_out(prepared, tell).await),
         Err(trouble) => Err(trouble),
     };
-    outcome.map_err(|trouble| {
-        restart.end(&trouble);
-        trouble.into()
-    })
+    match outcome {
+        Ok(exit) => {
+            notify::after_restart(&stage.settings, caller, &restart.over());
+            Ok(exit)
+        }
+        Err(trouble) => {
+            restart.end(&trouble);
+            Err(trouble.into())
+        }
+    }
 }

@@ -4,7 +4,6 @@ use serde::Serialize;
 
 use crate::constellation::up::{self, Order, Raised};
 use crate::exit::Exit;
-use crate::handoff::inbox::{Inbox, Place};
 use crate::id::{Generation, RestartId};
 use crate::name::AgentName;
 use crate::status::{AgentRecord, Failure, Phase};
@@ -56,26 +55,33 @@ struct Document {
 pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
     let which = Which::parse(&args.which)?;
     let stage = Stage::set(caller, &which.clones(), args.agent.as_deref(), args.dry_run)?;
-    let order = Order {
-        extent: which.extent(&stage)?,
-        flag: args.agent.clone(),
-        force: args.force,
-        waits: !args.no_wait,
+    let order = || -> Result<Order, CommandError> {
+        Ok(Order {
+            extent: which.extent(&stage)?,
+            flag: args.agent.clone(),
+            force: args.force,
+            waits: !args.no_wait,
+        })
     };
     if args.dry_run {
+        let order = order()?;
         return stage.show_plan(|means| {
             let prepared = up::prepare(means, &order)?;
             Ok((prepared.plan, prepared.warning))
         });
     }
     let lock = stage.lock("up", RestartId::fresh(), None)?;
+    // Under the lock: who held it may have decided otherwise.
+    let order = order()?;
     let prepared = up::prepare(&stage.means(), &order)?;
     if let Some(warning) = &prepared.warning {
         output::talk(&format!("netsky: {warning}"));
     }
     let means = stage.means();
     let raised = stage.perform(async |tell| up::carry_out(&means, &order, prepared, &lock, tell).await)?;
-    nudge_waiting(&stage, caller, &raised);
+    drop(lock);
+    let up = raised.agents.iter().filter(|agent| agent.ready_by.is_some()).map(|agent| agent.name);
+    notify::waiting(&stage.settings, caller, up);
     let exit = report(args, raised)?;
     if args.attach && exit == Exit::Done {
         return attach::to(caller, AgentName::ROOT, false);
@@ -83,25 +89,14 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
     Ok(exit)
 }
 
-/// Agents that are up and have something in their inbox that they were not shown: what an earlier command claimed and
-/// could not deliver, above all.
-fn nudge_waiting(stage: &Stage<'_>, caller: &Caller, raised: &Raised) {
-    let has_mail = |name: &AgentName| {
-        let inbox = Inbox::of(&stage.settings.home, *name);
-        inbox.list(Place::Delivered).is_ok_and(|listing| !listing.names.is_empty())
-    };
-    let up = raised.agents.iter().filter(|agent| agent.ready_by.is_some()).map(|agent| agent.name);
-    let waiting: Vec<AgentName> = up.filter(has_mail).collect();
-    if !waiting.is_empty() {
-        notify::agents(&stage.settings, caller, &waiting);
-    }
-}
-
 fn report(args: &Args, raised: Raised) -> Result<Exit, CommandError> {
-    let Raised { generation, spawned, left_alone, stuck, agents, trouble, exit } = raised;
+    let Raised { generation, spawned, left_alone, heirs, stuck, waiting, agents, trouble, exit } = raised;
     setting::say_stuck(&stuck);
+    for id in waiting {
+        output::talk(&format!("netsky: the hand-over {id} waits for the next agent0: netsky restart"));
+    }
     if !args.json {
-        output::talk(&summary(&spawned, &left_alone, args.no_wait));
+        output::talk(&summary(&spawned, &left_alone, &heirs, args.no_wait));
     }
     if args.json {
         output::json(&Document {
@@ -128,7 +123,7 @@ fn report(args: &Args, raised: Raised) -> Result<Exit, CommandError> {
     }
 }
 
-fn summary(spawned: &[AgentName], left_alone: &[AgentName], no_wait: bool) -> String {
+fn summary(spawned: &[AgentName], left_alone: &[AgentName], heirs: &[AgentName], no_wait: bool) -> String {
     let names = |names: &[AgentName]| {
         let count = names.len();
         let shown: Vec<String> = names.iter().take(4).map(ToString::to_string).collect();
@@ -141,6 +136,9 @@ fn summary(spawned: &[AgentName], left_alone: &[AgentName], no_wait: bool) -> St
     }
     if !left_alone.is_empty() {
         parts.push(format!("left alone what runs: {}", names(left_alone)));
+    }
+    if !heirs.is_empty() {
+        parts.push(format!("handed on the drafts of the last {}", names(heirs)));
     }
     match parts.is_empty() {
         true => "netsky: nothing to do".to_owned(),

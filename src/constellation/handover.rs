@@ -1,5 +1,6 @@
-//! The hand-over of a restart: which one it is, its claim before anything is torn down, its delivery once agent0 is
-//! up.
+//! What an agent is handed when it takes another's place: what was given, or what its predecessor left as a draft.
+//!
+//! Both are claimed before anything new lives, and delivered from the claim.
 
 use chrono::{DateTime, Utc};
 
@@ -10,42 +11,51 @@ use crate::handoff::{Result, draft, retention};
 use crate::id::Generation;
 use crate::name::{Actor, AgentName};
 use crate::paths::Home;
+use crate::state::spawned::Spawned;
 use crate::status::{HandoffRecord, HandoffState};
 
-/// What was asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
-    /// What was given: a file, standard input, or expressly none.
-    Given(Source),
-    /// agent0's draft, if it was written in the generation that ends.
-    Draft,
+/// For whom, and how much.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// The spawn that it is for.
+    pub generation: Generation,
+    /// Bytes.
+    pub limit: u64,
+    /// When.
+    pub now: DateTime<Utc>,
 }
 
-/// Claims the hand-over of a restart. `ending` is the generation of the agent0 that runs before it, `generation` that of
-/// the one it is for.
+/// Claims what was given for agent0.
 ///
 /// # Errors
-/// It was named and cannot be taken whole. Nothing was torn down.
-pub fn claim(
+/// It cannot be taken whole. Nothing was torn down.
+pub fn claim_given(home: &Home, source: &Source, from: Actor, terms: Terms) -> Result<Option<Claim>> {
+    claim(home, source, from, AgentName::ROOT, terms)
+}
+
+/// Claims what the agent of that name has written for its successor, if it did in the generation that was spawned last.
+///
+/// # Errors
+/// It cannot be taken whole, or cannot be taken away from where it lies.
+pub fn claim_draft(home: &Home, spawned: &Spawned, agent: AgentName, terms: Terms) -> Result<Option<Claim>> {
+    let ending = spawned.agents.get(&agent).map(|spawn| spawn.generation);
+    let Some(draft) = draft::source(home, agent, ending, terms.now)? else { return Ok(None) };
+    let claimed = claim(home, &draft, Actor::Agent(agent), agent, terms)?;
+    if claimed.is_some() {
+        draft::forget(home, agent)?;
+    }
+    Ok(claimed)
+}
+
+fn claim(
     home: &Home,
-    wanted: &Wanted,
-    actor: Actor,
-    ending: Option<Generation>,
-    generation: Generation,
-    limit: u64,
-    now: DateTime<Utc>,
+    source: &Source,
+    from: Actor,
+    to: AgentName,
+    Terms { generation, limit, now }: Terms,
 ) -> Result<Option<Claim>> {
-    let (source, from) = match wanted {
-        Wanted::Given(source) => (source.clone(), actor),
-        Wanted::Draft => {
-            let draft =
-                ending.map(|ending| draft::source(home, AgentName::ROOT, ending, now)).transpose()?.flatten();
-            let Some(draft) = draft else { return Ok(None) };
-            (draft, Actor::Agent(AgentName::ROOT))
-        }
-    };
-    let address = Address { from, to: AgentName::ROOT, generation: Some(generation) };
-    Ok(match claim::claim(home, &source, address, limit, now)? {
+    let address = Address { from, to, generation: Some(generation) };
+    Ok(match claim::claim(home, source, address, limit, now)? {
         Claimed::None => None,
         Claimed::Claimed(claim) => Some(claim),
         Claimed::Pending(claim) => {

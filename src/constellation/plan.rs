@@ -163,8 +163,9 @@ impl Sources<'_> {
         if self.desired.agents.contains_key(&name) {
             return None;
         }
-        let root = self.desired.agents.get(&AgentName::ROOT)?;
-        root.from_flag.then(|| root.profile.clone())
+        // The overseer is of a kind of its own.
+        let first = self.desired.agents.iter().find(|(name, _)| name.number().is_some());
+        first.filter(|(_, agent)| agent.from_flag).map(|(_, agent)| agent.profile.clone())
     }
 }
 
@@ -309,6 +310,10 @@ mod tests {
         assert_eq!(profile(&desired, Some("codex")), "codex");
         let clone = with_sources(&desired, None, |sources| sources.wish(AgentName::Numbered(4)).profile);
         assert_eq!(clone, "demo");
+        // agent0 alone was taken down: it is still one of them.
+        let agent = desired.agents.remove(&AgentName::ROOT).unwrap();
+        desired.agents.insert(AgentName::Numbered(1), agent);
+        assert_eq!(profile(&desired, None), "demo");
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub struct Recovered {
     pub delivered: usize,
     /// Those that were not, each with why: one loud line each, or a hand-over would wait unnoticed.
     pub stuck: Vec<String>,
+    /// Those that wait for the next agent0, because the one that was to go lives.
+    pub waiting: Vec<EnvelopeId>,
 }
 
 /// Everything that earlier commands left. A claim that cannot be delivered is noted and kept.
@@ -60,7 +62,13 @@ pub fn deliver_all_but(
     now: DateTime<Utc>,
 ) -> handoff::Result<Recovered> {
     let spawned = Spawned::load(home)?;
-    let mut is_due = |claim: &Claim| Some(claim.id()) != own && !is_for_the_next(claim, &spawned);
+    let mut waiting = Vec::new();
+    let mut is_due = |claim: &Claim| {
+        let waits = is_for_the_next(claim, &spawned);
+        let is_own = Some(claim.id()) == own;
+        waiting.extend((waits && !is_own).then_some(claim.id()));
+        !is_own && !waits
+    };
     let replay = deliver::replay(home, &mut is_due)?;
     for delivery in &replay.delivered {
         Event::new("handoff-recovered").with("envelope", delivery.name).with("to", delivery.to).log(home);
@@ -76,11 +84,11 @@ pub fn deliver_all_but(
         ));
     }
     deliver::sweep(home, now)?;
-    Ok(Recovered { delivered: replay.delivered.len(), stuck })
+    Ok(Recovered { delivered: replay.delivered.len(), stuck, waiting })
 }
 
 /// Whether a restart that never came to spawn claimed it: then it is not for the agent0 that was to go and still runs.
-fn is_for_the_next(claim: &Claim, spawned: &Spawned) -> bool {
+pub fn is_for_the_next(claim: &Claim, spawned: &Spawned) -> bool {
     let (Some(root), Some(generation)) = (spawned.agents.get(&AgentName::ROOT), claim.generation()) else {
         return false;
     };

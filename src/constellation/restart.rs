@@ -14,6 +14,7 @@ use crate::events;
 use crate::exit::Exit;
 use crate::handoff::claim::Claim;
 use crate::handoff::deliver;
+use crate::handoff::source::Source;
 use crate::id::{Generation, RestartId};
 use crate::lock::Lock;
 use crate::name::AgentName;
@@ -22,7 +23,7 @@ use crate::state::epochs::{OwnerEpochs, Scope};
 use crate::state::spawned::Spawned;
 use crate::status::{AgentRecord, Beginning, Ending, HandoffState, Phase, Record, Store};
 
-use super::handover::{self, Wanted};
+use super::handover::{self, Terms};
 use super::means::{self, Means, Progress, Tell, agent_record, note_ready, outcome_word};
 use super::nudge::{Nudged, Target};
 use super::plan::{self, Extent, Plan};
@@ -49,6 +50,8 @@ pub struct Order {
     pub reason: Option<String>,
     /// `--force`.
     pub force: bool,
+    /// Whether agent0's draft is its successor's hand-over: nothing else was given.
+    pub takes_draft: bool,
 }
 
 /// A restart under way.
@@ -183,11 +186,11 @@ impl<'a> Restart<'a> {
     ///
     /// # Errors
     /// Something does not hold; the running constellation was not touched.
-    pub fn preflight(&mut self, wanted: &Wanted) -> Result<Prepared, Trouble> {
-        self.look_and_claim(wanted).map_err(|trouble| self.with_claim(trouble))
+    pub fn preflight(&mut self, given: Option<&Source>) -> Result<Prepared, Trouble> {
+        self.look_and_claim(given).map_err(|trouble| self.with_claim(trouble))
     }
 
-    fn look_and_claim(&mut self, wanted: &Wanted) -> Result<Prepared, Trouble> {
+    fn look_and_claim(&mut self, given: Option<&Source>) -> Result<Prepared, Trouble> {
         self.means.go_on()?;
         self.means.tidy();
         let mut prepared = prepare(&self.means, &self.order)?;
@@ -195,14 +198,16 @@ impl<'a> Restart<'a> {
         let ending = prepared.scene.spawned.generation(AgentName::ROOT);
         // Where agent0 stays, the text is for the one that runs.
         let reader = ending.filter(|_| !self.order.extent.has_root()).unwrap_or(self.order.generation);
-        let limit = self.means.config.handoff.max_bytes;
-        self.claim = if self.order.extent.has_root() || matches!(wanted, Wanted::Given(_)) {
-            handover::claim(self.means.home, wanted, self.means.actor, ending, reader, limit, now)?
-        } else {
-            None
+        let (home, terms) = (self.means.home, self.terms(reader));
+        self.claim = match given {
+            Some(source) => handover::claim_given(home, source, self.means.actor, terms)?,
+            None if self.order.extent.has_root() => {
+                handover::claim_draft(home, &prepared.scene.spawned, AgentName::ROOT, terms)?
+            }
+            None => None,
         };
         // After the claim: a pending one that came from the file that is given is this restart's hand-over.
-        let left = recovery::deliver_all_but(self.means.home, self.claim.as_ref().map(Claim::id), now)?;
+        let left = recovery::deliver_all_but(home, self.claim.as_ref().map(Claim::id), now)?;
         left.stuck.into_iter().for_each(|stuck| prepared.warn(stuck));
         if let Some(claim) = &self.claim {
             self.record.note_handoff(handover::record(claim, HandoffState::Claimed))?;
@@ -213,6 +218,10 @@ impl<'a> Restart<'a> {
             }
         }
         Ok(prepared)
+    }
+
+    fn terms(&self, generation: Generation) -> Terms {
+        Terms { generation, limit: self.means.config.handoff.max_bytes, now: clock::utc_now() }
     }
 
     /// Everything after the preflight. Must run in a tokio runtime.
@@ -237,6 +246,7 @@ impl<'a> Restart<'a> {
             .chain(self.leftovers(&scene))
             .collect();
         self.means.tear_down(&plan, agents, &scene, Some(self.order.generation))?;
+        self.claim_last_words(&scene.spawned)?;
         self.means.go_on()?;
 
         let server = self.means.server(&mut scene)?;
@@ -252,6 +262,31 @@ impl<'a> Restart<'a> {
         queue.start_more(&spawner, &means, &mut scene, &mut rising)?;
         self.enter(Phase::Spawned, tell)?;
         self.await_all(queue, &spawner, scene, rising, tell).await
+    }
+
+    /// What those who have ended wrote for their successors until their end. agent0's own, where the preflight found none
+    /// yet, is the hand-over of this restart; everything else is delivered at once.
+    fn claim_last_words(&mut self, spawned: &Spawned) -> Result<(), Trouble> {
+        let (home, terms) = (self.means.home, self.terms(self.order.generation));
+        let mut has_others = false;
+        for name in self.order.extent.agents() {
+            if name.is_root() && !self.order.takes_draft {
+                continue;
+            }
+            match handover::claim_draft(home, spawned, name, terms)? {
+                Some(claim) if name.is_root() && self.claim.is_none() => {
+                    self.record.note_handoff(handover::record(&claim, HandoffState::Claimed))?;
+                    self.claim = Some(claim);
+                    self.store.write(&self.record)?;
+                }
+                Some(_) => has_others = true,
+                None => {}
+            }
+        }
+        if has_others {
+            recovery::deliver_all_but(home, self.claim.as_ref().map(Claim::id), terms.now)?;
+        }
+        Ok(())
     }
 
     async fn await_all(
@@ -317,6 +352,11 @@ impl<'a> Restart<'a> {
         tell(Progress::Phase(self.record.phase()));
         handover::prune(self.means.home, self.means.config.handoff.keep);
         Ok(if missing.is_empty() { Exit::Done } else { Exit::Degraded })
+    }
+
+    /// Gives the lock back: the record has ended.
+    pub fn over(self) -> Record {
+        self.record
     }
 
     /// Closes the record of a restart that failed.
@@ -424,7 +464,8 @@ impl<'a> Restart<'a> {
         }
     }
 
-    fn with_claim(&self, trouble: Trouble) -> Trouble {
+    /// The trouble, with what becomes of the hand-over.
+    pub fn with_claim(&self, trouble: Trouble) -> Trouble {
         match &self.claim {
             Some(claim) => trouble.and(&format!(
                 "the hand-over {} is kept and goes to the next agent0 that comes up",

@@ -62,6 +62,14 @@ pub enum SceneError {
         /// The home that it carries.
         owner: String,
     },
+    /// An agent runs in another server than the one that the configuration means.
+    #[error("{agent} runs in another tmux server (process {server}) than the one that is configured")]
+    ConfiguredAnew {
+        /// The agent.
+        agent: AgentName,
+        /// The server that it runs in.
+        server: i32,
+    },
     /// Agents run in a server that does not answer any more, because another one has its place.
     #[error(
         "another tmux server (process {other}) answers, and the one that netsky started (process {own}) still runs"
@@ -142,6 +150,9 @@ fn look_at(home: &Home, tmux: &Tmux, mut scene: Scene, panes: &[PaneId]) -> Resu
         Err(error) if error.is_no_server() => None,
         Err(error) => return Err(too_old_or(tmux, error).into()),
     };
+    if let Some(error) = elsewhere(&scene.spawned, scene.server()) {
+        return Err(error);
+    }
     if let Some(snapshot) = &scene.snapshot {
         let own = home.root().to_string_lossy();
         match snapshot.server.home.as_deref() {
@@ -163,6 +174,20 @@ fn look_at(home: &Home, tmux: &Tmux, mut scene: Scene, panes: &[PaneId]) -> Resu
 fn second_server(answering: i32, recorded: Option<ProcessId>) -> Option<SceneError> {
     let own = recorded.filter(|own| own.pid != answering && own.is_alive())?;
     Some(SceneError::SecondServer { other: answering, own: own.pid })
+}
+
+/// What lives in a server that netsky did not start and is not asked for any more would be taken for gone too.
+fn elsewhere(spawned: &Spawned, answering: Option<i32>) -> Option<SceneError> {
+    let own = spawned.server.map(|server| server.pid);
+    spawned.agents.iter().find_map(|(agent, spawn)| {
+        let pane = spawn.pane.as_ref()?;
+        let process = pane.process?;
+        if [answering, own].contains(&Some(pane.server)) || !process.is_alive() {
+            return None;
+        }
+        let is_in_it = process::ancestors(process.pid).ok()?.contains(&pane.server);
+        is_in_it.then_some(SceneError::ConfiguredAnew { agent: *agent, server: pane.server })
+    })
 }
 
 /// A tmux that is too old does not understand the question: then that is the error.

@@ -211,6 +211,11 @@ impl From<SceneError> for Trouble {
                 &error,
                 Some("give this constellation another server: in config.toml, [tmux] without socket"),
             ),
+            SceneError::ConfiguredAnew { .. } => Self::from_error(
+                Exit::Configuration,
+                &error,
+                Some("give [tmux] the socket of before, then netsky down, then change it"),
+            ),
             // A server that is told so takes its socket back.
             SceneError::SecondServer { own, .. } => {
                 let hint = format!("kill -USR1 {own}");

@@ -6,7 +6,7 @@ use crate::agent::hook::HookTerms;
 use crate::agent::profile::Profile;
 use crate::clock;
 use crate::exit::Exit;
-use crate::id::Generation;
+use crate::id::{EnvelopeId, Generation};
 use crate::lock::Lock;
 use crate::name::AgentName;
 use crate::process::ProcessId;
@@ -15,7 +15,7 @@ use crate::state::epochs::{OwnerEpochs, Scope};
 use crate::state::spawned::SpawnedPane;
 use crate::status::{AgentRecord, AgentState};
 
-use super::handover;
+use super::handover::{self, Terms};
 use super::means::{self, Means, Progress, Tell, agent_record, note_ready, outcome_word};
 use super::plan::{self, Extent, Plan, Present, Wish};
 use super::preflight;
@@ -47,8 +47,12 @@ pub struct Raised {
     pub spawned: Vec<AgentName>,
     /// Who was up already.
     pub left_alone: Vec<AgentName>,
+    /// Those of the spawned who were handed their predecessor's draft.
+    pub heirs: Vec<AgentName>,
     /// What earlier commands took and nobody got yet, one line each.
     pub stuck: Vec<String>,
+    /// What a restart took for the next agent0 while the one that was to go lives on.
+    pub waiting: Vec<EnvelopeId>,
     /// All agents the verb is about, and those above them that run.
     pub agents: Vec<AgentRecord>,
     /// Why the exit code is not 0.
@@ -133,7 +137,9 @@ pub async fn carry_out(
     means.go_on()?;
     desire(means, &prepared)?;
     clear_away(means, &prepared)?;
-    if prepared.plan.spawn.iter().any(|wish| wish.name.is_root()) {
+    let generation = prepared.scene.spawned.next_generation();
+    let heirs = claim_drafts(means, &prepared, generation)?;
+    if !heirs.is_empty() || prepared.plan.spawn.iter().any(|wish| wish.name.is_root()) {
         // The agent0 on whose account something was held back may have ended only now.
         recovered = recovery::deliver_all_but(means.home, None, clock::utc_now())?;
     }
@@ -141,7 +147,6 @@ pub async fn carry_out(
 
     note_panes(means, &mut prepared.scene)?;
     note_terms(means, &prepared)?;
-    let generation = prepared.scene.spawned.next_generation();
     let spawned: Vec<AgentName> = prepared.plan.spawn.iter().map(|wish| wish.name).collect();
     let left_alone = prepared.plan.keep.iter().map(|there| there.name).collect();
     let mut raising = Raising {
@@ -159,11 +164,29 @@ pub async fn carry_out(
         generation: (!spawned.is_empty()).then_some(generation),
         spawned,
         left_alone,
+        heirs,
         stuck: recovered.stuck,
+        waiting: recovered.waiting,
         agents: raising.records.into_values().collect(),
         trouble: raising.trouble,
         exit,
     })
+}
+
+/// Takes what those who ended had written for their successors, who are about to be spawned. Says for whom there is some.
+fn claim_drafts(
+    means: &Means<'_>,
+    prepared: &Prepared,
+    generation: Generation,
+) -> Result<Vec<AgentName>, Trouble> {
+    let terms = Terms { generation, limit: means.config.handoff.max_bytes, now: clock::utc_now() };
+    let mut heirs = Vec::new();
+    for wish in &prepared.plan.spawn {
+        if handover::claim_draft(means.home, &prepared.scene.spawned, wish.name, terms)?.is_some() {
+            heirs.push(wish.name);
+        }
+    }
+    Ok(heirs)
 }
 
 /// Who spawned an agent may have been killed before it could write its pane down.

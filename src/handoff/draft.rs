@@ -51,22 +51,28 @@ pub fn write(
     Ok(persist::store(&record_path(home, agent), &Written { version: 1, generation, at: now })?)
 }
 
-/// The draft of `agent` as a hand-over, if it was written in `generation`. Where its record cannot be understood nobody
-/// knows when it was written; it counts as new then, because an old text that is handed over again does less harm than
-/// a new one that is not.
+/// The draft of `agent` as a hand-over, if it was written in the generation that is `ending`; `None`: nobody knows
+/// which one that is. Where that is so, or the draft has no record that can be understood (somebody wrote it where it
+/// lies), it counts as new, because an old text that is handed over again does less harm than a new one that is not.
 pub fn source(
     home: &Home,
     agent: AgentName,
-    generation: Generation,
+    ending: Option<Generation>,
     now: DateTime<Utc>,
 ) -> Result<Option<Source>> {
     if !is_there(&home.draft(agent))? {
         return Ok(None);
     }
-    let anew = || Written { version: 1, generation: Some(generation), at: now };
+    let anew = || Written { version: 1, generation: ending, at: now };
     let written = persist::load_or(&record_path(home, agent), anew)?;
-    let is_ours = written.is_some_and(|written| written.generation == Some(generation));
-    Ok(is_ours.then(|| Source::Draft(home.draft(agent))))
+    let is_due = written.is_none_or(|written| ending.is_none() || written.generation == ending);
+    Ok(is_due.then(|| Source::Draft(home.draft(agent))))
+}
+
+/// The draft was claimed: what is written to its place from now on has not been.
+pub fn forget(home: &Home, agent: AgentName) -> Result<()> {
+    persist::remove(&record_path(home, agent))?;
+    Ok(())
 }
 
 fn record_path(home: &Home, agent: AgentName) -> PathBuf {
@@ -84,16 +90,18 @@ mod tests {
         let home = Home::locate(Some(&dir.path().join("h")), None, None).unwrap();
         home.create().unwrap();
         let (old, new) = (Generation::fresh(), Generation::fresh());
-        assert_eq!(source(&home, AgentName::ROOT, old, utc_now()).unwrap(), None);
+        assert_eq!(source(&home, AgentName::ROOT, Some(old), utc_now()).unwrap(), None);
         write(&home, AgentName::ROOT, b"so far", Some(old), 100, utc_now()).unwrap();
         let expected = Some(Source::Draft(home.draft(AgentName::ROOT)));
-        assert_eq!(source(&home, AgentName::ROOT, old, utc_now()).unwrap(), expected);
-        assert_eq!(source(&home, AgentName::ROOT, new, utc_now()).unwrap(), None);
+        assert_eq!(source(&home, AgentName::ROOT, Some(old), utc_now()).unwrap(), expected);
+        assert_eq!(source(&home, AgentName::ROOT, Some(new), utc_now()).unwrap(), None);
         // Killed between the text and its record: the text is newer than the record says.
         persist::replace(&home.draft(AgentName::ROOT), b"newer").unwrap();
-        assert_eq!(source(&home, AgentName::ROOT, new, utc_now()).unwrap(), None);
+        assert_eq!(source(&home, AgentName::ROOT, Some(new), utc_now()).unwrap(), None);
         write(&home, AgentName::ROOT, b"newer", Some(new), 100, utc_now()).unwrap();
-        assert_eq!(source(&home, AgentName::ROOT, new, utc_now()).unwrap(), expected);
+        assert_eq!(source(&home, AgentName::ROOT, Some(new), utc_now()).unwrap(), expected);
+        // Who ended is not known.
+        assert_eq!(source(&home, AgentName::ROOT, None, utc_now()).unwrap(), expected);
         assert!(write(&home, AgentName::ROOT, b"too long", Some(new), 3, utc_now()).is_err());
         assert_eq!(std::fs::read(home.draft(AgentName::ROOT)).unwrap(), b"newer");
     }
@@ -107,9 +115,9 @@ mod tests {
         write(&home, AgentName::ROOT, b"so far", Some(generation), 100, utc_now()).unwrap();
         persist::replace(&record_path(&home, AgentName::ROOT), b"{").unwrap();
         for _ in 0..2 {
-            assert!(source(&home, AgentName::ROOT, generation, utc_now()).unwrap().is_some());
+            assert!(source(&home, AgentName::ROOT, Some(generation), utc_now()).unwrap().is_some());
         }
-        assert!(source(&home, AgentName::ROOT, Generation::fresh(), utc_now()).unwrap().is_none());
+        assert!(source(&home, AgentName::ROOT, Some(Generation::fresh()), utc_now()).unwrap().is_none());
     }
 
     #[test]

@@ -36,9 +36,9 @@ impl Shown {
         Self { version: 1, reader, printed, of, at }
     }
 
-    /// Whether `reader` was shown all of it.
+    /// Whether `reader` was shown all of it; `None`: whether anybody was.
     pub(super) fn is_whole_for(&self, reader: Option<Generation>) -> bool {
-        self.reader == reader && self.printed >= self.of
+        (reader.is_none() || self.reader == reader) && self.printed >= self.of
     }
 }
 
