@@ -135,8 +135,13 @@ fn a_hand_over_whose_agent0_never_comes_up_goes_to_the_next_one() {
 fn a_claim_that_waits_for_the_next_agent0_is_told_with_what_brings_it() {
     let world = demo();
     let claim = world.home.join("handoff/claims/01JD0Q7M3ZJ4V5W6X7Y8Z9A0BC-from-owner");
-    let record = r#"{"version":1,"to":"agent0","generation":"7ZZZZZZZZZZZZZZZZZZZZZZZZZ","ts":"2026-11-20T19:00:00.000Z","origin":null}"#;
-    fs::write(claim.with_extension("json"), record).unwrap();
+    // Of a restart that failed some hours from now, before the clock was set back.
+    let generation = world.status()["agents"][0]["generation"].as_str().unwrap().to_owned();
+    let later = format!("{}Z{}", &generation[..4], &generation[5..]);
+    let record = serde_json::json!({
+        "version": 1, "to": "agent0", "generation": later, "ts": "2026-11-20T19:00:00.000Z", "origin": null,
+    });
+    fs::write(claim.with_extension("json"), record.to_string()).unwrap();
     fs::write(&claim, "taken in a preflight").unwrap();
     world.netsky(["status"]).run().expect(0).prints("wait for the next agent0").prints("netsky restart");
     world.netsky(["up"]).run().expect(0).says("waits for the next agent0: netsky restart");

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::clock::{self, Deadline};
 use crate::config::{Config, ConfigErrors, Flags, Inputs, Loaded, Problem};
+use crate::handoff::claim;
 use crate::id::{Generation, RestartId};
 use crate::lock::{self, Asked, Holder, Lock, LockError};
 use crate::owner::NotOurs;
@@ -144,7 +145,9 @@ pub(super) fn take_lock_for_restart(
     let mut lock = ask_for_lock(home, RESTART, wait)?;
     let failed = |error| CommandError::failed("reading what was before").because(error);
     let id = Store::of(home, usize::MAX).next_id().map_err(failed)?;
-    let generation = Spawned::load(home).map_err(failed)?.next_generation();
+    let claimed = claim::newest_generation(home)
+        .map_err(|error| CommandError::failed("reading what was before").because(error))?;
+    let generation = Spawned::load(home).map_err(failed)?.next_generation(claimed);
     name_holder(&mut lock, RESTART, id)?;
     Ok((lock, Names { id, generation }))
 }

@@ -6,6 +6,7 @@ use crate::agent::hook::HookTerms;
 use crate::agent::profile::Profile;
 use crate::clock;
 use crate::exit::Exit;
+use crate::handoff::claim;
 use crate::id::{EnvelopeId, Generation};
 use crate::lock::Lock;
 use crate::name::AgentName;
@@ -137,7 +138,7 @@ pub async fn carry_out(
     means.go_on()?;
     desire(means, &prepared)?;
     clear_away(means, &prepared)?;
-    let generation = prepared.scene.spawned.next_generation();
+    let generation = prepared.scene.spawned.next_generation(claim::newest_generation(means.home)?);
     let heirs = claim_drafts(means, &prepared, generation)?;
     if !heirs.is_empty() || prepared.plan.spawn.iter().any(|wish| wish.name.is_root()) {
         // The agent0 on whose account something was held back may have ended only now.

@@ -174,6 +174,11 @@ pub fn pending(home: &Home) -> Result<Claims> {
     Ok(found)
 }
 
+/// The newest spawn that a claim names: what is spawned now comes after it, or the claim would go on waiting for it.
+pub fn newest_generation(home: &Home) -> Result<Option<Generation>> {
+    Ok(pending(home)?.claims.iter().filter_map(Claim::generation).max())
+}
+
 /// The claim of that id; `None` where it is delivered or never was.
 pub fn find(home: &Home, id: EnvelopeId) -> Result<Option<Claim>> {
     Ok(pending(home)?.claims.into_iter().find(|claim| claim.id() == id))

@@ -151,10 +151,10 @@ impl Spawned {
         self.agents.get(&name).map_or(1, |spawn| spawn.session_number.saturating_add(1))
     }
 
-    /// A new generation, after all that are known, whatever the clock says.
-    pub fn next_generation(&self) -> Generation {
+    /// A new generation, after all that are known and the newest that something was `claimed` for, whatever the clock says.
+    pub fn next_generation(&self, claimed: Option<Generation>) -> Generation {
         let spawned = self.agents.values().map(|spawn| spawn.generation);
-        Generation::fresh_after(spawned.chain(self.revoked.iter().copied()).max())
+        Generation::fresh_after(spawned.chain(self.revoked.iter().copied()).chain(claimed).max())
     }
 
     /// Ends a generation on paper; the oldest revocations are forgotten.
@@ -230,6 +230,7 @@ mod tests {
         let mut spawned = Spawned::default();
         let later: Generation = "03KQ4DHK000000000000000000".parse().unwrap();
         spawned.revoke(later);
-        assert!(spawned.next_generation() > later);
+        assert!(spawned.next_generation(None) > later);
+        assert!(Spawned::default().next_generation(Some(later)) > later);
     }
 }

@@ -1,6 +1,6 @@
 //! Starting and stopping without a restart.
 
-use super::restart::{of_dead_agents, with_a_dead_profile};
+use super::restart::{drafted, of_dead_agents, with_a_dead_profile};
 use super::{IN_A_PAIR, UP};
 use crate::errand::Errand;
 use crate::stage::{Attempt, Scenario, Stage};
@@ -16,6 +16,9 @@ const UP_AFTER_FAILURE: Scenario = Scenario {
     ..IN_A_PAIR
 };
 
+const UP_AFTER_DRAFT: Scenario =
+    Scenario { name: "up-after-draft", errand: up_after_draft, check: no_draft_is_left, ..IN_A_PAIR };
+
 const DOWN: Scenario =
     Scenario { name: "down", errand: down, recover: &["down"], check: nothing_runs, ..IN_A_PAIR };
 
@@ -30,9 +33,9 @@ const DOWN_ONE: Scenario = Scenario {
 
 const DOWN_INSIDE: Scenario = Scenario { name: "down-inside", errand: down_inside, every: 2, ..DOWN };
 
-pub const ALL: &[Scenario] = &[UP_FIRST, UP_AFTER_FAILURE, DOWN, DOWN_ONE, DOWN_INSIDE];
+pub const ALL: &[Scenario] = &[UP_FIRST, UP_AFTER_FAILURE, UP_AFTER_DRAFT, DOWN, DOWN_ONE, DOWN_INSIDE];
 
-pub const PORTABLE: &[Scenario] = &[UP_FIRST, UP_AFTER_FAILURE, DOWN, DOWN_INSIDE];
+pub const PORTABLE: &[Scenario] = &[UP_FIRST, UP_AFTER_FAILURE, UP_AFTER_DRAFT, DOWN, DOWN_INSIDE];
 
 /// Those that are told to end.
 pub const ENDED: &[Scenario] = &[UP_FIRST, UP_AFTER_FAILURE, DOWN, DOWN_ONE];
@@ -47,6 +50,20 @@ fn up_after_failure(stage: &Stage) -> Errand {
     let ran = stage.world.netsky(&failing.arguments).run();
     assert_ne!(ran.code, 0);
     Errand::of(UP.iter().copied()).with(failing.text.unwrap())
+}
+
+/// Whoever wrote it has ended.
+fn up_after_draft(stage: &Stage) -> Errand {
+    let text = drafted(stage, "agent0");
+    stage.world.netsky(["down"]).run().expect(0);
+    Errand::of(UP.iter().copied()).with(text)
+}
+
+/// Its writer's place is taken: from there nobody would ever be handed it.
+fn no_draft_is_left(attempt: &Attempt<'_>) -> Vec<Finding> {
+    let Attempt { stage, what, .. } = attempt;
+    let draft = stage.world.home.join("handoff/draft/agent0.md");
+    if draft.exists() { vec![(Harm::Lost, format!("{what}: the draft is left behind"))] } else { Vec::new() }
 }
 
 fn down(stage: &Stage) -> Errand {

@@ -45,6 +45,7 @@ const SUPERVISED: Scenario = Scenario {
 pub const ALL: &[Scenario] = &[
     PLAIN,
     Scenario { name: "draft", errand: from_draft, every: 4, ..PLAIN },
+    Scenario { name: "clones-draft", errand: from_a_clones_draft, every: 2, ..PLAIN },
     Scenario { name: "stdin", errand: from_standard_input, every: 4, ..PLAIN },
     ELSEWHERE,
     THREE,
@@ -82,11 +83,20 @@ fn from_file(stage: &Stage) -> Errand {
 }
 
 fn from_draft(stage: &Stage) -> Errand {
+    Errand::of(["restart", "1"]).with(drafted(stage, "agent0"))
+}
+
+fn from_a_clones_draft(stage: &Stage) -> Errand {
+    let text = drafted(stage, "agent1");
+    Errand::of(["restart", "agent1"]).with(Text { to: &["agent1"], ..text })
+}
+
+/// A draft of an agent, and where it lies.
+pub fn drafted(stage: &Stage, agent: &str) -> Text {
     let text = stage.text(None);
-    let write = stage.world.netsky(["handoff", "write", "--agent", "agent0", "-"]);
+    let write = stage.world.netsky(["handoff", "write", "--agent", agent, "-"]);
     write.stdin(&text.words).run().expect(0);
-    let source = Some(stage.world.home.join("handoff/draft/agent0.md"));
-    Errand::of(["restart", "1"]).with(Text { source, ..text })
+    Text { source: Some(stage.world.home.join(format!("handoff/draft/{agent}.md"))), ..text }
 }
 
 fn from_standard_input(stage: &Stage) -> Errand {
