@@ -206,6 +206,25 @@ fn a_draft_is_handed_on_whichever_verb_puts_somebody_in_its_writers_place() {
 }
 
 #[test]
+fn a_draft_that_cannot_be_taken_keeps_nobody_down_and_is_named() {
+    let world = World::new();
+    world.netsky(["up", "1", "--agent", "demo"]).run().expect(0);
+    let odd = |agent: &str| {
+        let path = world.home.join(format!("handoff/draft/{agent}.md"));
+        fs::create_dir(&path).unwrap();
+        path
+    };
+    let path = odd("agent1");
+    world.netsky(["restart"]).run().expect(0).says("the draft of the last agent1 was not handed on");
+    world.netsky(["down"]).run().expect(0);
+    odd("agent0");
+    let up = world.netsky(["up", "1", "--agent", "demo"]).run().expect(0);
+    up.says("the draft of the last agent0 was not handed on").says(path.to_str().unwrap());
+    assert!(path.is_dir());
+    assert_eq!(world.sessions(), ["agent0", "agent1"]);
+}
+
+#[test]
 fn a_clone_has_its_successor_too() {
     let world = World::new();
     world.netsky(["up", "2", "--agent", "demo"]).run().expect(0);

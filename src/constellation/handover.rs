@@ -14,6 +14,8 @@ use crate::paths::Home;
 use crate::state::spawned::Spawned;
 use crate::status::{HandoffRecord, HandoffState};
 
+use super::trouble::chain;
+
 /// For whom, and how much.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms {
@@ -45,6 +47,38 @@ pub fn claim_draft(home: &Home, spawned: &Spawned, agent: AgentName, terms: Term
         draft::forget(home, agent)?;
     }
     Ok(claimed)
+}
+
+/// What came of the drafts of several agents.
+#[derive(Debug, Default)]
+pub struct Drafts {
+    /// What was claimed.
+    pub claims: Vec<Claim>,
+    /// What could not be, and stays where it lies: a line each.
+    pub left: Vec<String>,
+}
+
+/// Claims the drafts of agents that have ended. That one cannot be taken keeps nobody from being spawned.
+pub fn claim_drafts(
+    home: &Home,
+    spawned: &Spawned,
+    agents: impl Iterator<Item = AgentName>,
+    terms: Terms,
+) -> Drafts {
+    let mut drafts = Drafts::default();
+    for agent in agents {
+        match claim_draft(home, spawned, agent, terms) {
+            Ok(claim) => drafts.claims.extend(claim),
+            Err(error) => {
+                let why = chain(&error);
+                Event::new("draft-left").with("agent", agent).with("why", &why).log(home);
+                drafts.left.push(format!(
+                    "the draft of the last {agent} was not handed on and stays where it is: {why}"
+                ));
+            }
+        }
+    }
+    drafts
 }
 
 fn claim(

@@ -23,7 +23,7 @@ use crate::state::epochs::{OwnerEpochs, Scope};
 use crate::state::spawned::Spawned;
 use crate::status::{AgentRecord, Beginning, Ending, HandoffState, Phase, Record, Store};
 
-use super::handover::{self, Terms};
+use super::handover::{self, Drafts, Terms};
 use super::means::{self, Means, Progress, Tell, agent_record, note_ready, outcome_word};
 use super::nudge::{Nudged, Target};
 use super::plan::{self, Extent, Plan};
@@ -246,7 +246,7 @@ impl<'a> Restart<'a> {
             .chain(self.leftovers(&scene))
             .collect();
         self.means.tear_down(&plan, agents, &scene, Some(self.order.generation))?;
-        self.claim_last_words(&scene.spawned)?;
+        self.claim_last_words(&scene.spawned, tell)?;
         self.means.go_on()?;
 
         let server = self.means.server(&mut scene)?;
@@ -266,24 +266,21 @@ impl<'a> Restart<'a> {
 
     /// What those who have ended wrote for their successors until their end. agent0's own, where the preflight found none
     /// yet, is the hand-over of this restart; everything else is delivered at once.
-    fn claim_last_words(&mut self, spawned: &Spawned) -> Result<(), Trouble> {
+    fn claim_last_words(&mut self, spawned: &Spawned, tell: Tell<'_>) -> Result<(), Trouble> {
         let (home, terms) = (self.means.home, self.terms(self.order.generation));
-        let mut has_others = false;
-        for name in self.order.extent.agents() {
-            if name.is_root() && !self.order.takes_draft {
-                continue;
-            }
-            match handover::claim_draft(home, spawned, name, terms)? {
-                Some(claim) if name.is_root() && self.claim.is_none() => {
-                    self.record.note_handoff(handover::record(&claim, HandoffState::Claimed))?;
-                    self.claim = Some(claim);
-                    self.store.write(&self.record)?;
-                }
-                Some(_) => has_others = true,
-                None => {}
+        let all = self.order.extent.agents().into_iter();
+        let heirs = all.filter(|name| !name.is_root() || self.order.takes_draft);
+        let Drafts { claims, left } = handover::claim_drafts(home, spawned, heirs, terms);
+        let is_done = claims.is_empty() && left.is_empty();
+        for claim in claims {
+            if claim.to().is_root() && self.claim.is_none() {
+                self.record.note_handoff(handover::record(&claim, HandoffState::Claimed))?;
+                self.claim = Some(claim);
+                self.store.write(&self.record)?;
             }
         }
-        if has_others {
+        left.into_iter().for_each(|line| tell(Progress::Note(line)));
+        if !is_done {
             recovery::deliver_all_but(home, self.claim.as_ref().map(Claim::id), terms.now)?;
         }
         Ok(())

@@ -6,7 +6,7 @@ use crate::agent::hook::HookTerms;
 use crate::agent::profile::Profile;
 use crate::clock;
 use crate::exit::Exit;
-use crate::handoff::claim;
+use crate::handoff::claim::{self, Claim};
 use crate::id::{EnvelopeId, Generation};
 use crate::lock::Lock;
 use crate::name::AgentName;
@@ -16,7 +16,7 @@ use crate::state::epochs::{OwnerEpochs, Scope};
 use crate::state::spawned::SpawnedPane;
 use crate::status::{AgentRecord, AgentState};
 
-use super::handover::{self, Terms};
+use super::handover::{self, Drafts, Terms};
 use super::means::{self, Means, Progress, Tell, agent_record, note_ready, outcome_word};
 use super::plan::{self, Extent, Plan, Present, Wish};
 use super::preflight;
@@ -139,11 +139,12 @@ pub async fn carry_out(
     desire(means, &prepared)?;
     clear_away(means, &prepared)?;
     let generation = prepared.scene.spawned.next_generation(claim::newest_generation(means.home)?);
-    let heirs = claim_drafts(means, &prepared, generation)?;
-    if !heirs.is_empty() || prepared.plan.spawn.iter().any(|wish| wish.name.is_root()) {
+    let Drafts { claims, left } = claim_drafts(means, &prepared, generation);
+    if !claims.is_empty() || !left.is_empty() || prepared.plan.spawn.iter().any(|wish| wish.name.is_root()) {
         // The agent0 on whose account something was held back may have ended only now.
         recovered = recovery::deliver_all_but(means.home, None, clock::utc_now())?;
     }
+    recovered.stuck.extend(left);
     means.go_on()?;
 
     note_panes(means, &mut prepared.scene)?;
@@ -165,7 +166,7 @@ pub async fn carry_out(
         generation: (!spawned.is_empty()).then_some(generation),
         spawned,
         left_alone,
-        heirs,
+        heirs: claims.iter().map(Claim::to).collect(),
         stuck: recovered.stuck,
         waiting: recovered.waiting,
         agents: raising.records.into_values().collect(),
@@ -174,20 +175,11 @@ pub async fn carry_out(
     })
 }
 
-/// Takes what those who ended had written for their successors, who are about to be spawned. Says for whom there is some.
-fn claim_drafts(
-    means: &Means<'_>,
-    prepared: &Prepared,
-    generation: Generation,
-) -> Result<Vec<AgentName>, Trouble> {
+/// What those who ended had written for their successors, who are about to be spawned.
+fn claim_drafts(means: &Means<'_>, prepared: &Prepared, generation: Generation) -> Drafts {
     let terms = Terms { generation, limit: means.config.handoff.max_bytes, now: clock::utc_now() };
-    let mut heirs = Vec::new();
-    for wish in &prepared.plan.spawn {
-        if handover::claim_draft(means.home, &prepared.scene.spawned, wish.name, terms)?.is_some() {
-            heirs.push(wish.name);
-        }
-    }
-    Ok(heirs)
+    let heirs = prepared.plan.spawn.iter().map(|wish| wish.name);
+    handover::claim_drafts(means.home, &prepared.scene.spawned, heirs, terms)
 }
 
 /// Who spawned an agent may have been killed before it could write its pane down.
