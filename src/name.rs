@@ -18,12 +18,15 @@ pub enum AgentName {
     Overseer,
 }
 
+/// The last clone that there can be: more are a mistyped number.
+pub const LAST_CLONE: u32 = 999;
+
 /// The session that shows the watchdog; not an agent.
 pub const TICKER_SESSION: &str = "netsky-ticker";
 
 /// What was read names no agent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} names no agent (agent0, agent1, … or agentinfinity)")]
+#[error("{text:?} names no agent (agent0, agent1, … agent999, or agentinfinity)")]
 pub struct InvalidName {
     /// What was read.
     pub text: String,
@@ -73,7 +76,8 @@ impl FromStr for AgentName {
         }
         let number: u32 = rest.parse().map_err(|_| invalid())?;
         // One agent has one spelling: agent01 and agent+1 are somebody else's sessions.
-        if number.to_string() == rest { Ok(Self::Numbered(number)) } else { Err(invalid()) }
+        let is_one = number <= LAST_CLONE && number.to_string() == rest;
+        if is_one { Ok(Self::Numbered(number)) } else { Err(invalid()) }
     }
 }
 
@@ -161,6 +165,8 @@ mod tests {
             ("agent1 ", None),
             ("agent1x", None),
             ("Agent1", None),
+            ("agent999", Some(AgentName::Numbered(999))),
+            ("agent1000", None),
             ("agent99999999999", None),
             ("netsky-ticker", None),
         ] {

@@ -68,6 +68,9 @@ const FILES: [&str; 8] = [
     "state/environment.json",
 ];
 
+/// So many bytes may the path of a socket have (107 on Linux, 103 elsewhere).
+const LONGEST_SOCKET: usize = 103;
+
 impl Home {
     /// Where the home is: `NETSKY_HOME`, else `~/.netsky`; below `c/NAME` for a named constellation.
     ///
@@ -90,13 +93,22 @@ impl Home {
             return Err(HomeError::Relative { path: root });
         }
         match constellation {
-            None => Ok(Self { root: without_links(&root), called: root, above: Vec::new() }),
+            None => Ok(Self::at(root, Vec::new())),
             Some(name) if is_plain(name) => {
                 let all = root.join("c");
-                let called = all.join(name);
-                Ok(Self { root: without_links(&called), called, above: vec![root, all] })
+                Ok(Self::at(all.join(name), vec![root, all]))
             }
             Some(name) => Err(HomeError::InvalidConstellation { name: name.to_owned() }),
+        }
+    }
+
+    fn at(called: PathBuf, above: Vec<PathBuf>) -> Self {
+        let real = Self { root: without_links(&called), called: called.clone(), above };
+        // A link may be there just because the path without it is too long for a socket.
+        if real.tmux_socket().as_os_str().len() > LONGEST_SOCKET {
+            Self { root: called, ..real }
+        } else {
+            real
         }
     }
 
@@ -242,12 +254,6 @@ impl Home {
         Ok(true)
     }
 
-    /// Whether a path without links is one of netsky's own things, which is no text to be handed over; a draft is one.
-    pub fn keeps(&self, path: &Path) -> bool {
-        ["home.json", "state", "log", "run", "inbox", "handoff/claims", "handoff/archive"]
-            .iter()
-            .any(|own| path.starts_with(self.root.join(own)))
-    }
     /// Whether the home may be called that.
     pub fn is_called(&self, path: &Path) -> bool {
         path == self.root || path == self.called
@@ -381,6 +387,15 @@ fn without_links(path: &Path) -> PathBuf {
         missing.push(name);
         there = above;
     }
+}
+
+/// Whether a path without links is one of netsky's own things, in whichever home, and so no text to be handed over. A
+/// draft is one.
+pub fn is_netskys(path: &Path) -> bool {
+    const OWN: [&str; 8] =
+        ["home.json", "config.toml", "state", "log", "run", "inbox", "handoff/claims", "handoff/archive"];
+    let homes = path.ancestors().skip(1).filter(|dir| fs::symlink_metadata(dir.join("home.json")).is_ok());
+    homes.into_iter().any(|home| OWN.iter().any(|own| path.starts_with(home.join(own))))
 }
 
 fn make_below(path: PathBuf) -> Result<(), HomeError> {
@@ -537,6 +552,11 @@ mod tests {
             assert!(same.is_called(&dir.join(called)) && same.is_called(&home), "{called}");
             same.open().unwrap();
         }
+        // A link that makes the path short enough for a socket is what it is there for.
+        let long = dir.join("a long name".repeat(9));
+        persist::make_dir(&long).unwrap();
+        std::os::unix::fs::symlink(&long, dir.join("short")).unwrap();
+        assert_eq!(at(&dir.join("short")).root(), dir.join("short"));
         // A link that leads nowhere is no home, and not made one elsewhere.
         std::os::unix::fs::symlink(dir.join("gone"), dir.join("dangling")).unwrap();
         assert_eq!(at(&dir.join("dangling")).root(), dir.join("dangling"));

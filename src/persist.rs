@@ -276,19 +276,6 @@ pub fn wait_for_lock(file: &File) -> io::Result<()> {
     }
 }
 
-/// Holds the lock file at `path`, which is made where there is none, as soon as it is free. For moments.
-///
-/// # Errors
-/// It cannot be opened, or flock failed.
-pub fn exclusively(path: &Path) -> Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false).mode(0o600);
-    options.custom_flags(owner::no_follow().bits().cast_signed());
-    let file = options.open(path).map_err(failed("opening the lock", path))?;
-    wait_for_lock(&file).map_err(failed("locking", path))?;
-    Ok(file)
-}
-
 /// Opens a regular file without following links and without waiting for a FIFO's writer. Whose it is, the caller asks.
 ///
 /// # Errors

@@ -277,17 +277,30 @@ fn a_restart_takes_back_what_a_killed_one_had_begun_to_make() {
 }
 
 #[test]
-fn what_should_run_is_asked_for_once_the_lock_is_held() {
+fn what_should_run_and_how_is_asked_for_once_the_lock_is_held() {
     let world = demo(0);
     let netsky = crate::support::world::NETSKY;
-    world.configure(&format!(
-        "[profile.slow]\nbase = \"demo\"\ncommand = [{netsky:?}, \"demo-agent\", \"--think\", \"1s\"]\n"
-    ));
+    let config = format!(
+        "[profile.slow]\nbase = \"demo\"\ncommand = [{netsky:?}, \"demo-agent\", \"--think\", \"2s\"]\n"
+    );
+    world.configure(&config);
     let first = world.netsky(["restart", "2", "--agent", "slow"]).start();
     world.wait("it has the lock", SOON, || (!world.records().is_empty()).then_some(()));
-    world.netsky(["restart", "--wait-lock", "20s"]).run().expect(0);
+    let second = world.netsky(["restart", "--wait-lock", "20s"]).start();
+    // Another one thinks better of it.
+    let third = world.netsky(["restart", "--wait-lock", "20s"]).start();
+    std::thread::sleep(Duration::from_millis(300));
+    let told = Instant::now();
+    signal(third.id().cast_signed(), "INT");
+    assert_eq!(third.wait_with_output().unwrap().status.code(), Some(130));
+    assert!(told.elapsed() < Duration::from_secs(1), "{:?}", told.elapsed());
+    world.configure(&format!("[constellation]\nworkdir = \"/\"\n{config}"));
     assert_eq!(first.wait_with_output().unwrap().status.code(), Some(0));
+    assert_eq!(second.wait_with_output().unwrap().status.code(), Some(0));
     assert_eq!(world.sessions(), ["agent0", "agent1", "agent2"]);
+    assert_eq!(world.records().len(), 2, "who was told to end wrote none");
+    let dir = std::fs::read_link(format!("/proc/{}/cwd", world.pane_pid("agent2"))).unwrap();
+    assert_eq!(dir, std::path::Path::new("/"), "as configured while it waited");
 }
 
 #[test]
@@ -312,6 +325,21 @@ fn agents_in_a_server_that_is_configured_no_more_are_not_made_a_second_time() {
     world.netsky(["restart", "1", "--agent", "demo"]).run().expect(0);
     assert_eq!(world.sessions(), ["agent0", "agent1"]);
     tmux(&["kill-server"]);
+}
+
+#[test]
+fn agents_of_a_home_that_was_lost_are_not_made_a_second_time() {
+    let world = demo(1);
+    let server = world.server_pid().unwrap();
+    let pids = ["agent0", "agent1"].map(|agent| world.pane_pid(agent));
+    std::fs::remove_dir_all(&world.home).unwrap();
+    let ran = world.netsky(["up", "1", "--agent", "demo"]).run().expect(78);
+    assert!(ran.stderr.contains(&format!("kill -USR1 {server}")), "{}", ran.stderr);
+    assert_eq!(tree::marked(&world.home).len(), 2);
+    signal(server, "USR1");
+    world.wait("the server has its socket again", SOON, || world.server_pid());
+    world.netsky(["up", "1", "--agent", "demo"]).run().expect(0);
+    assert_eq!(["agent0", "agent1"].map(|agent| world.pane_pid(agent)), pids);
 }
 
 #[test]

@@ -83,7 +83,8 @@ fn captured(tmux: &Tmux, agent: AgentName, pane: PaneId) -> Result<String, Comma
     let screens = tmux.capture(&[(pane, SCROLLBACK)]).map_err(|error| Trouble::from(&error))?;
     match screens.into_iter().next() {
         Some((_, Ok(screen))) => Ok(text::printable(&screen).into_owned()),
-        Some((_, Err(refusal))) => Err(CommandError::failed(format!("{}: {}", doing(), refusal.words))),
+        Some((_, Err(refusal))) => Err(CommandError::failed(format!("{}: {}", doing(), refusal.words))
+            .hint(format!("netsky logs {agent} --generation last"))),
         None => Err(CommandError::failed(doing())),
     }
 }
@@ -126,10 +127,17 @@ fn follow(args: &Args, tmux: &Tmux, pane: PaneId, first: String) -> Result<Exit,
     }
 }
 
-/// What of `now` was not in `before`: a screen that is drawn anew shows from the first line that differs.
+/// So many lines are enough to find again where a screen begins now.
+const RECOGNIZED: usize = 20;
+
+/// What of `now` was not in `before`: a screen that is drawn anew shows from the first line that differs. It may begin
+/// further down than before, where tmux forgot its oldest lines.
 fn new_lines<'a>(before: &[&str], now: &[&'a str]) -> Vec<&'a str> {
-    let same = before.iter().zip(now).take_while(|(before, now)| before == now).count();
-    now.get(same..).unwrap_or_default().to_vec()
+    let same_from =
+        |from: usize| before.iter().skip(from).zip(now).take_while(|(before, now)| before == now).count();
+    let begins = |from: &usize| same_from(*from) >= RECOGNIZED.min(now.len()).min(before.len() - from);
+    let moved = (1..before.len()).find(begins).map_or(0, same_from);
+    now.get(same_from(0).max(moved)..).unwrap_or_default().to_vec()
 }
 
 fn kept(home: &Home, agent: AgentName, wanted: &str) -> Result<(Generation, String), CommandError> {
@@ -170,5 +178,10 @@ mod tests {
         assert_eq!(new_lines(&["a", "b"], &["a", "b", "c"]), ["c"]);
         assert_eq!(new_lines(&["a", "b"], &["a", "x"]), ["x"]);
         assert!(new_lines(&["a"], &["a"]).is_empty());
+        let lines: Vec<String> = (0..100).map(|number| format!("line {number}")).collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        // The oldest ten are gone, and the last line was drawn anew.
+        assert_eq!(new_lines(&[&lines[..60], &["> "]].concat(), &lines[10..63]), lines[60..63]);
+        assert_eq!(new_lines(&lines[..60], &["another", "screen"]), ["another", "screen"]);
     }
 }

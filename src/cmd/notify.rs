@@ -4,13 +4,16 @@
 //! disturbed is no failure.
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::agent::briefing;
 use crate::agent::hook::spoken_name;
 use crate::agent::profile::Profile;
+use crate::clock::Deadline;
 use crate::constellation::nudge::{Nudged, Target};
 use crate::constellation::scene::{self, Scene, SceneError};
 use crate::constellation::trouble::chain;
+use crate::events::Event;
 use crate::handoff::inbox::{Inbox, Place};
 use crate::name::AgentName;
 use crate::status::Record;
@@ -18,7 +21,10 @@ use crate::tmux::Tmux;
 
 use super::Caller;
 use super::setting::Settings;
-use super::stage::open_tmux;
+use super::stage::{Stage, open_tmux};
+
+/// A verb that has done its work goes on telling for so long.
+const TOLD_WITHIN: Duration = Duration::from_secs(5);
 
 /// What came of telling one agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,22 +61,33 @@ pub(super) fn agent(settings: &Settings, caller: &Caller, name: AgentName) -> No
 
 /// Tells those of the agents that have something in their inbox that they were not shown: what was claimed earlier and
 /// delivered only now, or sent while they came up.
-pub(super) fn waiting(settings: &Settings, caller: &Caller, up: impl Iterator<Item = AgentName>) {
+/// Whom there is no time for, or who was not told when a signal came, is shown it with the next prompt.
+pub(super) fn waiting(stage: &Stage<'_>, caller: &Caller, up: impl Iterator<Item = AgentName>) {
+    let settings = &stage.settings;
     let has_mail = |name: &AgentName| {
         let inbox = Inbox::of(&settings.home, *name);
         inbox.list(Place::Delivered).is_ok_and(|listing| !listing.names.is_empty())
     };
     let waiting: Vec<AgentName> = up.filter(has_mail).collect();
-    if !waiting.is_empty() {
-        agents(settings, caller, &waiting);
+    if waiting.is_empty() {
+        return;
     }
+    let Ok(teller) = Teller::new(settings, caller) else { return };
+    let limit = Deadline::after(TOLD_WITHIN);
+    in_turn(&waiting, |name| {
+        if limit.is_past() || stage.means().interrupts.pending().is_some() {
+            Event::new("not-nudged").with("agent", name).log(&settings.home);
+            return Notified::Queued;
+        }
+        teller.tell(name)
+    });
 }
 
 /// The agents that a restart has brought up and not told of anything yet.
-pub(super) fn after_restart(settings: &Settings, caller: &Caller, record: &Record) {
+pub(super) fn after_restart(stage: &Stage<'_>, caller: &Caller, record: &Record) {
     let was_told = |name: AgentName| name.is_root() && record.handoff().is_some();
     let up = record.agents().iter().filter(|agent| agent.ready_by.is_some()).map(|agent| agent.name);
-    waiting(settings, caller, up.filter(|name| !was_told(*name)));
+    waiting(stage, caller, up.filter(|name| !was_told(*name)));
 }
 
 /// Looks once at what tmux has, then nudges.

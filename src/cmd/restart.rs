@@ -8,7 +8,7 @@ use crate::constellation::restart::{self, Order, Restart};
 use crate::exit::Exit;
 use crate::handoff::source::Source;
 use crate::id::{Generation, RestartId};
-use crate::name::AgentName;
+use crate::name::{AgentName, LAST_CLONE};
 use crate::status::Record;
 use crate::text;
 
@@ -55,12 +55,12 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
     let which = Which::parse(&args.which)?;
     refuse_overseer(&which)?;
-    let stage = Stage::set(caller, &which.clones(), args.agent.as_deref(), args.dry_run)?;
-    let order = |id, generation| -> Result<Order, CommandError> {
+    let mut stage = Stage::set(caller, &which.clones(), args.agent.as_deref(), args.dry_run)?;
+    let order = |stage: &Stage<'_>, id, generation| -> Result<Order, CommandError> {
         Ok(Order {
             id,
             generation,
-            extent: which.extent(&stage)?,
+            extent: which.extent(stage)?,
             flag: args.agent.clone(),
             reason: args.reason.clone(),
             force: args.force,
@@ -68,7 +68,7 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
         })
     };
     if args.dry_run {
-        let order = order(RestartId::fresh(), Generation::fresh())?;
+        let order = order(&stage, RestartId::fresh(), Generation::fresh())?;
         return stage.show_plan(|means| {
             let prepared = restart::prepare(means, &order)?;
             Ok((prepared.plan, prepared.warning))
@@ -77,7 +77,8 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
     let given = given(args, &stage)?;
     let (lock, Names { id, generation }) = stage.lock_for_restart(args.wait_lock)?;
     // What should run is asked for under the lock: who held it may have decided otherwise.
-    let mut restart = Restart::begin(stage.means(), order(id, generation)?, lock)?;
+    let order = order(&stage, id, generation)?;
+    let mut restart = Restart::begin(stage.means(), order, lock)?;
     let prepared = match restart.preflight(given.as_ref()) {
         Ok(prepared) => prepared,
         Err(trouble) => return ended(args, restart.end(&trouble), Some(trouble.into())),
@@ -98,7 +99,7 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
     match outcome {
         Ok(exit) => {
             let record = restart.over();
-            notify::after_restart(&stage.settings, caller, &record);
+            notify::after_restart(&stage, caller, &record);
             report(args, &record, exit)
         }
         Err(trouble) => ended(args, restart.end(&trouble), Some(trouble.into())),
@@ -129,10 +130,12 @@ impl Which {
         match words {
             [] => Ok(Self::Default),
             [number] if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) => {
-                number.parse().ok().filter(|clones| *clones <= 999).map(Self::Clones).ok_or_else(|| {
-                    CommandError::usage(format!("{number} clones are too many (at most 999)"))
-                        .hint("netsky up 4")
-                })
+                number.parse().ok().filter(|clones| *clones <= LAST_CLONE).map(Self::Clones).ok_or_else(
+                    || {
+                        CommandError::usage(format!("{number} clones are too many (at most {LAST_CLONE})"))
+                            .hint("netsky up 4")
+                    },
+                )
             }
             names => {
                 let mut agents = Vec::new();

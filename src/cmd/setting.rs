@@ -122,7 +122,7 @@ pub(super) fn take_lock(
     id: RestartId,
     wait: Option<Duration>,
 ) -> Result<Lock, CommandError> {
-    let mut lock = ask_for_lock(home, verb, wait)?;
+    let mut lock = ask_for_lock(home, verb, wait, &|| None)?;
     name_holder(&mut lock, verb, id)?;
     Ok(lock)
 }
@@ -134,15 +134,16 @@ pub(super) struct Names {
     pub(super) generation: Generation,
 }
 
-/// [`take_lock`] for a restart. It gets its names under the lock: they come after those of all restarts before it.
+/// [`take_lock`] for a restart, which waits no longer once a signal is `pending`. It gets its names under the lock: they come after those of all restarts before it.
 ///
 /// # Errors
 /// As [`take_lock`], or what was before cannot be read.
 pub(super) fn take_lock_for_restart(
     home: &Home,
     wait: Option<Duration>,
+    pending: &dyn Fn() -> Option<u8>,
 ) -> Result<(Lock, Names), CommandError> {
-    let mut lock = ask_for_lock(home, RESTART, wait)?;
+    let mut lock = ask_for_lock(home, RESTART, wait, pending)?;
     let failed = |error| CommandError::failed("reading what was before").because(error);
     let id = Store::of(home, usize::MAX).next_id().map_err(failed)?;
     let claimed = claim::newest_generation(home)
@@ -152,27 +153,60 @@ pub(super) fn take_lock_for_restart(
     Ok((lock, Names { id, generation }))
 }
 
-fn ask_for_lock(home: &Home, verb: &str, wait: Option<Duration>) -> Result<Lock, CommandError> {
+fn ask_for_lock(
+    home: &Home,
+    verb: &str,
+    wait: Option<Duration>,
+    pending: &dyn Fn() -> Option<u8>,
+) -> Result<Lock, CommandError> {
     let limit = wait.unwrap_or_default();
     let (patience, courtesy) = (Deadline::after(limit), Deadline::after(COURTESY));
     let mut last = None;
     let asked = process::poll(ASK_EVERY, Deadline::after(limit.max(COURTESY)), || {
         match lock::ask(&home.restart_lock()) {
             Ok(Asked::Held(lock)) => Some(Ok(lock)),
+            Ok(Asked::Busy(_)) if let Some(signal) = pending() => {
+                Some(Err(CommandError::new(Exit::Signal(signal), format!("waiting to {verb}"))
+                    .because(format!("ended by signal {signal}; nothing was done"))))
+            }
             Ok(Asked::Busy(holder)) => {
                 last = holder.filter(|holder| holder.process.is_alive());
                 let is_brief = last.as_ref().is_none_or(|holder| is_done_in_a_moment(home, holder));
                 let deadline = if is_brief && courtesy.at() > patience.at() { courtesy } else { patience };
                 deadline.is_past().then(|| Err(in_flight(home, verb, wait, last.as_ref())))
             }
-            Err(error) => Some(Err(no_lock(verb, error))),
+            Err(error) => Some(Err(no_lock(format!("starting {verb}"), error))),
         }
     });
     asked.unwrap_or_else(|| Err(in_flight(home, verb, wait, last.as_ref())))
 }
 
-fn no_lock(verb: &str, error: LockError) -> CommandError {
-    let doing = format!("starting {verb}");
+/// Whoever edits the configuration does so in a moment.
+const EDITED_WITHIN: Duration = Duration::from_secs(5);
+
+/// Takes the lock of those who edit the configuration.
+///
+/// # Errors
+/// Exit 75 where another has it for too long.
+pub(super) fn take_config_lock(home: &Home, doing: &str) -> Result<Lock, CommandError> {
+    let asked =
+        process::poll(ASK_EVERY, Deadline::after(EDITED_WITHIN), || match lock::ask(&home.config_lock()) {
+            Ok(Asked::Held(lock)) => Some(Ok(lock)),
+            Ok(Asked::Busy(_)) => None,
+            Err(error) => Some(Err(no_lock(doing.to_owned(), error))),
+        });
+    asked.unwrap_or_else(|| {
+        Err(CommandError::new(Exit::Busy, doing)
+            .because(format!(
+                "another command has held {} for {}",
+                home.config_lock().display(),
+                text::duration(EDITED_WITHIN)
+            ))
+            .hint("try again"))
+    })
+}
+
+fn no_lock(doing: String, error: LockError) -> CommandError {
     match error.not_ours() {
         Some(why) => {
             let hint = remedy(&error.path, why);
@@ -285,7 +319,7 @@ mod tests {
     #[test]
     fn a_restart_that_has_ended_and_is_about_to_let_go_is_waited_for() {
         let scene = Scene::new();
-        let (held, Names { id, generation }) = take_lock_for_restart(&scene.home, None).unwrap();
+        let (held, Names { id, generation }) = take_lock_for_restart(&scene.home, None, &|| None).unwrap();
         let store = Store::of(&scene.home, 20);
         let (pid, at) = (std::process::id().cast_signed(), clock::utc_now());
         let beginning = Beginning { id, pid, at, actor: Actor::Owner, reason: None, generation, clones: 0 };

@@ -30,6 +30,7 @@ const DESCRIPTORS: usize = 12;
 #[derive(Debug)]
 pub(super) struct Stage<'a> {
     caller: &'a Caller,
+    flags: Flags,
     pub(super) settings: Settings,
     pub(super) tmux: Tmux,
     surroundings: OwnerSurroundings,
@@ -70,7 +71,7 @@ impl<'a> Stage<'a> {
         actor: Actor,
     ) -> Result<Self, CommandError> {
         let flags = Flags { clones: *clones, agent: agent.map(str::to_owned) };
-        let settings = Settings::load(caller, home, flags)?;
+        let settings = Settings::load(caller, home, flags.clone())?;
         let tmux = open_tmux(caller, &settings)?;
         // Who is no owner starts agents with the owner's environment, not with an agent's.
         let own = caller.surroundings();
@@ -85,6 +86,7 @@ impl<'a> Stage<'a> {
             .map_err(|error| CommandError::failed("getting ready to be interrupted").because(error))?;
         Ok(Self {
             caller,
+            flags,
             settings,
             tmux,
             surroundings,
@@ -133,9 +135,15 @@ impl<'a> Stage<'a> {
         Ok(lock)
     }
 
-    /// The lock, and what a restart is known by that has it.
-    pub(super) fn lock_for_restart(&self, wait: Option<Duration>) -> Result<(Lock, Names), CommandError> {
-        let taken = setting::take_lock_for_restart(&self.settings.home, wait)?;
+    /// The lock, and what a restart is known by that has it. Once it was waited for, the settings are read anew.
+    pub(super) fn lock_for_restart(&mut self, wait: Option<Duration>) -> Result<(Lock, Names), CommandError> {
+        let pending = || self.interrupts.pending();
+        let taken = setting::take_lock_for_restart(&self.settings.home, wait, &pending)?;
+        if wait.is_some() {
+            // Somebody may have edited the configuration meanwhile.
+            self.settings = Settings::load(self.caller, self.settings.home.clone(), self.flags.clone())?;
+            self.tmux = open_tmux(self.caller, &self.settings)?;
+        }
         self.take_back();
         Ok(taken)
     }

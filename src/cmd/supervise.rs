@@ -323,7 +323,7 @@ fn carry_out(stage: &Stage<'_>, caller: &Caller, mut restart: Restart<'_>) -> Re
     };
     match outcome {
         Ok(exit) => {
-            notify::after_restart(&stage.settings, caller, &restart.over());
+            notify::after_restart(stage, caller, &restart.over());
             Ok(exit)
         }
         Err(trouble) => {

@@ -6,9 +6,8 @@ use crate::clock;
 use crate::config::{
     self, Choices, EditError, Flags, Loaded, Permissions, is_trusted, resolved_trust, template,
 };
-use crate::persist;
 
-use super::setting::{Settings, possible_home};
+use super::setting::{self, Settings, possible_home};
 use super::{Caller, CommandError, Exit, output};
 
 /// Let netsky answer the trust dialog of agents in a directory
@@ -64,7 +63,7 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
     let home = caller.made_home()?;
     let failed = |error| CommandError::failed(format!("trusting {shown}")).because(error);
     // Two at once would each write what they had read. Looked at again: another may have come first.
-    let _held = persist::exclusively(&home.config_lock()).map_err(failed)?;
+    let _held = setting::take_config_lock(&home, &format!("trusting {shown}"))?;
     let (path, change) = look(home)?;
     let done = match &change {
         Change::None => format!("{shown} is trusted already"),
@@ -116,6 +115,7 @@ fn untouched() -> Choices {
 mod tests {
     use super::super::scene::Scene;
     use super::*;
+    use crate::persist;
 
     fn trust(scene: &Scene, dir: &Path, dry_run: bool) -> Result<Exit, CommandError> {
         run(&Args { dir: dir.to_owned(), dry_run }, &scene.caller)

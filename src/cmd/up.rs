@@ -81,7 +81,7 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
     let raised = stage.perform(async |tell| up::carry_out(&means, &order, prepared, &lock, tell).await)?;
     drop(lock);
     let up = raised.agents.iter().filter(|agent| agent.ready_by.is_some()).map(|agent| agent.name);
-    notify::waiting(&stage.settings, caller, up);
+    notify::waiting(&stage, caller, up);
     let exit = report(args, raised)?;
     if args.attach && exit == Exit::Done {
         return attach::to(caller, AgentName::ROOT, false);

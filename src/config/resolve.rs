@@ -8,10 +8,8 @@ use super::reader::{Reader, Section};
 use super::{
     AgentOverrides, BUILT_IN_PROFILES, Color, Config, Flags, Problem, ProfileOverrides, Source, value,
 };
-use crate::name::AgentName;
+use crate::name::{AgentName, LAST_CLONE};
 
-/// More clones than this are a mistyped number.
-const MOST_CLONES: u32 = 999;
 /// More files than this in one directory are a mistyped number.
 const MOST_KEPT: u32 = 100_000;
 /// A hand-over grows up to six-fold as JSON, and a state file of more than 16 MiB is refused.
@@ -53,7 +51,7 @@ pub(super) fn resolve(
 fn read_constellation(reader: &mut Reader<'_>, root: &Section<'_>, home: Option<&Path>, config: &mut Config) {
     let section = reader.section(root, "constellation");
     let constellation = &mut config.constellation;
-    reader.set(&section, "clones", &mut constellation.clones, |node| value::count(node, 0, MOST_CLONES));
+    reader.set(&section, "clones", &mut constellation.clones, |node| value::count(node, 0, LAST_CLONE));
     reader.set(&section, "agent", &mut constellation.agent, value::words);
     constellation.root_agent = match reader.value(&section, "root_agent", value::words) {
         Some(profile) => profile,
@@ -111,9 +109,8 @@ fn read_limits(reader: &mut Reader<'_>, root: &Section<'_>, config: &mut Config)
     reader.set(&section, "up_wait", &mut restart.up_wait, value::limit);
     reader.set(&section, "prompt_wait", &mut restart.prompt_wait, value::limit);
     reader.set(&section, "stop_grace", &mut restart.stop_grace, value::limit);
-    reader.set(&section, "start_parallel", &mut restart.start_parallel, |n| {
-        value::count(n, 0, MOST_CLONES + 1)
-    });
+    reader
+        .set(&section, "start_parallel", &mut restart.start_parallel, |n| value::count(n, 0, LAST_CLONE + 1));
     reader.set(&section, "status_keep", &mut restart.status_keep, kept);
     reader.finish(&section);
     let section = reader.section(root, "handoff");
@@ -226,7 +223,7 @@ fn apply_variables(reader: &mut Reader<'_>, home: Option<&Path>, variables: &Var
 fn apply_flags(reader: &mut Reader<'_>, flags: &Flags, config: &mut Config) {
     if let Some(clones) = flags.clones {
         let node = Node { line: 1, kind: Kind::Integer(clones.into()) };
-        let read = value::count(&node, 0, MOST_CLONES);
+        let read = value::count(&node, 0, LAST_CLONE);
         if let Some(clones) =
             reader.accept("constellation.clones".to_owned(), Source::Flag { name: "N" }, read)
         {

@@ -18,7 +18,7 @@ use crate::persist::PersistError;
 use crate::process::{self, ProcessId};
 use crate::state::desired::{Desired, DesiredAgent};
 use crate::state::spawned::{Spawn, Spawned};
-use crate::tmux::{LaunchMark, NoAnswer, PaneId, PaneRow, Snapshot, Socket, Tmux};
+use crate::tmux::{LaunchMark, NoAnswer, PaneId, PaneRow, RefusalKind, Snapshot, Socket, Tmux};
 
 use super::plan::Present;
 
@@ -138,9 +138,14 @@ fn may_tell_less(beacon: Option<&Beacon>) -> bool {
 
 fn look_at(home: &Home, tmux: &Tmux, mut scene: Scene, panes: &[PaneId]) -> Result<Scene, SceneError> {
     scene.spawned.server.into_iter().for_each(|server| tmux.expect(server));
-    let seen = match panes {
+    let ask = || match panes {
         [] => tmux.snapshot().map(|snapshot| (snapshot, BTreeMap::new())),
         panes => tmux.snapshot_with_screens(panes),
+    };
+    // Of a server that ended while it was asked, nothing is known but that it is gone now.
+    let seen = match ask() {
+        Err(error) if error.is_refusal(RefusalKind::ServerExited) => ask(),
+        seen => seen,
     };
     scene.snapshot = match seen {
         Ok((snapshot, screens)) => {

@@ -2,7 +2,7 @@
 //!
 //! Sessions are ended by id, processes by pid and start time. Spared: the restarter and its ancestors, every tmux
 //! server, what lives under another tmux server, the new generation, and whoever is not torn down. While a survivor
-//! is left, nothing may be spawned.
+//! is left, or an agent in a server that was lost with all that was known of it, nothing may be spawned.
 
 use std::collections::{BTreeSet, HashSet};
 use std::io;
@@ -49,6 +49,14 @@ pub enum TeardownError {
     Unseen {
         /// What the system said last.
         source: io::Error,
+    },
+    /// Agents run in another tmux server, of which nothing is on record.
+    #[error("{} agents run in another tmux server (process {server}): {}", agents.len(), named(agents))]
+    Elsewhere {
+        /// Their panes' own processes.
+        agents: Vec<Marked>,
+        /// The server of the first.
+        server: i32,
     },
     /// Processes are left.
     #[error("{} are still there after being killed: {}", survivors.len(), named(survivors))]
@@ -154,7 +162,7 @@ impl Teardown<'_> {
             seen.is_empty().then_some(())
         });
         match (cleared, left) {
-            (Some(()), _) => Ok(()),
+            (Some(()), _) => self.nobody_elsewhere(&spared).map_err(unseen)?,
             (None, Err(source)) => Err(unseen(source)),
             (None, Ok(left)) => {
                 let left: HashSet<ProcessId> = left.into_iter().collect();
@@ -165,15 +173,38 @@ impl Teardown<'_> {
         }
     }
 
+    /// An agent's own process is its tmux server's child, and no agent has started that server: else it is what the agent
+    /// runs, and spared.
+    fn nobody_elsewhere(&self, spared: &Spared) -> io::Result<Result<(), TeardownError>> {
+        if failpoint::leaves_out(Step::Survivors) {
+            return Ok(Ok(()));
+        }
+        let marked = process::marked()?;
+        let mut agents = Vec::new();
+        let mut server = None;
+        for found in marked.iter().filter(|found| self.is_about(found) && !spared.is_new(found)) {
+            let Some(above) = process::ancestors(found.process.pid)?.get(1).copied() else { continue };
+            let is_agents = marked.iter().any(|marked| marked.process.pid == above);
+            if !is_agents && spared.is_other_server(above)? {
+                server = server.or(Some(above));
+                agents.push(found.clone());
+            }
+        }
+        Ok(server.map_or(Ok(()), |server| Err(TeardownError::Elsewhere { agents, server })))
+    }
+
+    /// Whether it carries the marks of one that is to be ended.
+    fn is_about(&self, found: &Marked) -> bool {
+        found.mark.home == self.home.root().to_string_lossy() && self.agents.contains(&found.mark.agent)
+    }
+
     fn left(&self, panes: &[ProcessId], spared: &Spared) -> io::Result<Vec<ProcessId>> {
-        let home = self.home.root().to_string_lossy();
         let mut left: Vec<ProcessId> = panes.iter().copied().filter(|pane| pane.is_alive()).collect();
         if failpoint::leaves_out(Step::Survivors) {
             return Ok(left);
         }
         for found in process::marked()? {
-            let is_wanted = found.mark.home == home && self.agents.contains(&found.mark.agent);
-            if is_wanted && !spared.holds(&found)? {
+            if self.is_about(&found) && !spared.holds(&found)? {
                 left.push(found.process);
             }
         }
@@ -192,8 +223,7 @@ struct Spared {
 impl Spared {
     fn holds(&self, found: &Marked) -> io::Result<bool> {
         let pid = found.process.pid;
-        let new = self.generation.is_some_and(|generation| generation.to_string() == found.mark.generation);
-        if new || self.lineage.contains(&pid) {
+        if self.is_new(found) || self.lineage.contains(&pid) {
             return Ok(true);
         }
         for above in process::ancestors(pid)? {
@@ -202,6 +232,10 @@ impl Spared {
             }
         }
         Ok(false)
+    }
+
+    fn is_new(&self, found: &Marked) -> bool {
+        self.generation.is_some_and(|generation| generation.to_string() == found.mark.generation)
     }
 
     /// A tmux server is never ended here, and what lives under another one than ours is not ours to end.

@@ -305,6 +305,11 @@ impl From<TeardownError> for Trouble {
         match &error {
             TeardownError::Tmux { source, .. } => Self::from_error(source.into(), &error, tmux_hint(source)),
             TeardownError::Unseen { .. } => Self::from_error(Exit::Failed, &error, None),
+            TeardownError::Elsewhere { server, .. } => {
+                // A server that is told so makes its socket again.
+                let hint = format!("kill -USR1 {server}   # then run it again");
+                Self::from_error(Exit::Configuration, &error, Some(&hint))
+            }
             TeardownError::Survivors { survivors } => {
                 let pids: Vec<String> = survivors.iter().map(|found| found.process.pid.to_string()).collect();
                 let hint = format!("ps -o pid,stat,args -p {}", pids.join(","));

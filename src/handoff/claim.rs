@@ -17,7 +17,7 @@ use super::source::{self, Opened, Source, Suitable};
 use super::{HandoffError, LARGEST_TEXT, Result, is_there};
 use crate::id::{EnvelopeId, Generation};
 use crate::name::{Actor, AgentName};
-use crate::paths::Home;
+use crate::paths::{self, Home};
 use crate::persist::{self, PersistError, Published};
 
 /// From whom to whom.
@@ -222,7 +222,7 @@ fn claim_file(
     limit: u64,
     now: DateTime<Utc>,
 ) -> Result<Claim> {
-    if home.keeps(&record::absolute(path)) {
+    if paths::is_netskys(&record::absolute(path)) {
         return Err(HandoffError::SourceIsState { path: path.to_owned() });
     }
     persist::sync_file(&suitable.file, path)?;

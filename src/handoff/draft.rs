@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::fence::sha256;
 use super::source::Source;
 use super::{HandoffError, LARGEST_TEXT, Result, is_there};
 use crate::id::Generation;
@@ -17,7 +18,7 @@ use crate::paths::Home;
 use crate::persist::{self, StateFile};
 
 /// When a draft was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Written {
     version: u64,
     /// By which spawn; `None` where the writer was outside of one.
@@ -25,6 +26,9 @@ pub struct Written {
     /// When.
     #[serde(with = "crate::clock::stamped")]
     pub at: DateTime<Utc>,
+    /// Of what text; older versions did not write it.
+    #[serde(default)]
+    pub sha256: Option<String>,
 }
 
 impl StateFile for Written {}
@@ -48,12 +52,14 @@ pub fn write(
     }
     persist::make_own_dir(persist::parent_of(&path))?;
     persist::replace(&path, text)?;
-    Ok(persist::store(&record_path(home, agent), &Written { version: 1, generation, at: now })?)
+    let written = Written { version: 1, generation, at: now, sha256: Some(sha256(text)) };
+    Ok(persist::store(&record_path(home, agent), &written)?)
 }
 
 /// The draft of `agent` as a hand-over, if it was written in the generation that is `ending`; `None`: nobody knows
-/// which one that is. Where that is so, or the draft has no record that can be understood (somebody wrote it where it
-/// lies), it counts as new, because an old text that is handed over again does less harm than a new one that is not.
+/// which one that is. Where that is so, or the draft has no record that can be understood, or one of another text
+/// (somebody wrote it where it lies), it counts as new, because an old text that is handed over again does less harm
+/// than a new one that is not.
 pub fn source(
     home: &Home,
     agent: AgentName,
@@ -63,9 +69,16 @@ pub fn source(
     if !is_there(&home.draft(agent))? {
         return Ok(None);
     }
-    let anew = || Written { version: 1, generation: ending, at: now };
+    let anew = || Written { version: 1, generation: ending, at: now, sha256: None };
     let written = persist::load_or(&record_path(home, agent), anew)?;
-    let is_due = written.is_none_or(|written| ending.is_none() || written.generation == ending);
+    let is_due = match written {
+        Some(written) if ending.is_some() && written.generation != ending => {
+            // What cannot be read is no text that somebody wrote for this.
+            let text = persist::read(&home.draft(agent), LARGEST_TEXT).ok().flatten();
+            written.sha256.zip(text).is_some_and(|(written, text)| written != sha256(&text))
+        }
+        Some(_) | None => true,
+    };
     Ok(is_due.then(|| Source::Draft(home.draft(agent))))
 }
 
@@ -95,9 +108,9 @@ mod tests {
         let expected = Some(Source::Draft(home.draft(AgentName::ROOT)));
         assert_eq!(source(&home, AgentName::ROOT, Some(old), utc_now()).unwrap(), expected);
         assert_eq!(source(&home, AgentName::ROOT, Some(new), utc_now()).unwrap(), None);
-        // Killed between the text and its record: the text is newer than the record says.
+        // Killed between the text and its record, or written where it lies: it is newer than the record says.
         persist::replace(&home.draft(AgentName::ROOT), b"newer").unwrap();
-        assert_eq!(source(&home, AgentName::ROOT, Some(new), utc_now()).unwrap(), None);
+        assert_eq!(source(&home, AgentName::ROOT, Some(new), utc_now()).unwrap(), expected);
         write(&home, AgentName::ROOT, b"newer", Some(new), 100, utc_now()).unwrap();
         assert_eq!(source(&home, AgentName::ROOT, Some(new), utc_now()).unwrap(), expected);
         // Who ended is not known.

@@ -13,7 +13,7 @@ use super::copies;
 use super::envelope::{Envelope, EnvelopeName};
 use super::fence::Pending;
 use super::parts::{self, Part};
-use super::shown::{self, Shown};
+use super::shown::{self, Progress, Shown};
 use super::{HandoffError, Listing, Result, is_there};
 use crate::failpoint::{self, Step};
 use crate::id::{EnvelopeId, Generation};
@@ -257,11 +257,9 @@ impl Inbox {
         let Some(pending) = pending.pop() else { return Ok(next) };
         let parts = parts::split(&parts::visible(&pending.envelope), part_bytes);
         let shown = shown::load(&self.home, self.agent, pending.envelope.id)?;
-        let printed = match shown {
-            // Parts of another size are other parts.
-            Some(shown) if shown.reader == reader && shown.of == parts.len() => shown.printed,
-            _ => 0,
-        };
+        // Parts of another size are other parts.
+        let progress = shown.and_then(|shown| shown.of(reader)).filter(|progress| progress.of == parts.len());
+        let printed = progress.map_or(0, |progress| progress.printed);
         let last = parts.len().saturating_sub(1);
         let part = parts.into_iter().nth(printed.min(last));
         next.reading = part.map(|part| Reading { pending, part });
@@ -271,7 +269,8 @@ impl Inbox {
     /// Remembers that a part was printed; after the last one the envelope counts as shown.
     pub fn printed(&self, reading: &Reading, reader: Option<Generation>, now: DateTime<Utc>) -> Result<()> {
         let Reading { pending, part } = reading;
-        self.remember(pending.envelope.name(), Shown::new(reader, part.number, part.of, now))
+        let progress = Progress { printed: part.number, of: part.of };
+        self.remember(pending.envelope.name(), reader, progress, now)
     }
 
     /// Remembers that an envelope was printed whole. One that is taken stays taken.
@@ -284,17 +283,25 @@ impl Inbox {
         reader: Option<Generation>,
         now: DateTime<Utc>,
     ) -> Result<()> {
-        self.remember(name, Shown::new(reader, 1, 1, now))
+        self.remember(name, reader, Progress { printed: 1, of: 1 }, now)
     }
 
-    fn remember(&self, name: EnvelopeName, shown: Shown) -> Result<()> {
+    fn remember(
+        &self,
+        name: EnvelopeName,
+        reader: Option<Generation>,
+        progress: Progress,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
         let missing = || HandoffError::NotInInbox { agent: self.agent, id: name.id };
         let place = self.place_of_name(name)?.ok_or_else(missing)?;
         if place == Place::Taken {
             return Ok(());
         }
+        let before = shown::load(&self.home, self.agent, name.id)?;
+        let shown = Shown::after(before, reader, progress, now);
         shown::store(&self.home, self.agent, name.id, &shown)?;
-        if place == Place::Delivered && shown.printed >= shown.of {
+        if place == Place::Delivered && progress.is_whole() {
             self.shift(name, Place::Delivered, Place::Shown)?;
         }
         Ok(())

@@ -18,27 +18,76 @@ use crate::persist::{self, StateFile};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Shown {
     version: u64,
-    /// To whom; `None` is a reader outside any spawn, such as the owner.
-    pub(super) reader: Option<Generation>,
+    /// To whom; `None`: to nobody but readers outside any spawn, such as the owner.
+    reader: Option<Generation>,
     /// How many parts were printed, from the first on.
-    pub(super) printed: usize,
+    printed: usize,
     /// How many parts there are.
-    pub(super) of: usize,
+    of: usize,
     /// When the last of them was printed.
     #[serde(with = "crate::clock::stamped")]
     at: DateTime<Utc>,
+    /// What readers outside were printed besides, so that neither sets the other back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    outside: Option<Progress>,
+}
+
+/// How far a reader has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Progress {
+    /// Parts that were printed, from the first on.
+    pub(super) printed: usize,
+    /// Parts that there are.
+    pub(super) of: usize,
+}
+
+impl Progress {
+    pub(super) fn is_whole(self) -> bool {
+        self.printed >= self.of
+    }
 }
 
 impl StateFile for Shown {}
 
 impl Shown {
-    pub(super) fn new(reader: Option<Generation>, printed: usize, of: usize, at: DateTime<Utc>) -> Self {
-        Self { version: 1, reader, printed, of, at }
+    /// What is known once `reader` was printed so much, after what was known `before`.
+    pub(super) fn after(
+        before: Option<Self>,
+        reader: Option<Generation>,
+        progress: Progress,
+        at: DateTime<Utc>,
+    ) -> Self {
+        match before {
+            Some(before) if reader.is_none() && before.reader.is_some() => {
+                Self { outside: Some(progress), ..before }
+            }
+            _ => {
+                let outside = before.filter(|_| reader.is_some()).and_then(|before| before.of_outside());
+                let Progress { printed, of } = progress;
+                Self { version: 1, reader, printed, of, at, outside }
+            }
+        }
+    }
+
+    /// How far `reader` has come.
+    pub(super) fn of(&self, reader: Option<Generation>) -> Option<Progress> {
+        match reader {
+            None => self.of_outside(),
+            Some(_) => (self.reader == reader).then_some(self.first()),
+        }
+    }
+
+    fn first(&self) -> Progress {
+        Progress { printed: self.printed, of: self.of }
+    }
+
+    fn of_outside(&self) -> Option<Progress> {
+        if self.reader.is_none() { Some(self.first()) } else { self.outside }
     }
 
     /// Whether `reader` was shown all of it; `None`: whether anybody was.
     pub(super) fn is_whole_for(&self, reader: Option<Generation>) -> bool {
-        (reader.is_none() || self.reader == reader) && self.printed >= self.of
+        self.of(reader).is_some_and(Progress::is_whole) || reader.is_none() && self.first().is_whole()
     }
 }
 
@@ -80,6 +129,21 @@ mod tests {
         let shown: Shown = persist::parse(include_bytes!("../../tests/formats/v1/shown.json")).unwrap();
         assert_eq!((shown.printed, shown.of), (2, 5));
         assert!(!shown.is_whole_for(shown.reader));
+    }
+
+    #[test]
+    fn who_looks_from_outside_and_the_agent_come_on_beside_each_other() {
+        let (agent, at) = (Some(Generation::fresh()), crate::clock::utc_now());
+        let printed = |printed| Progress { printed, of: 2 };
+        let mut shown = None;
+        for (reader, parts) in [(None, 1), (agent, 1), (None, 2)] {
+            shown = Some(Shown::after(shown, reader, printed(parts), at));
+        }
+        let shown = shown.unwrap();
+        assert_eq!((shown.of(None), shown.of(agent)), (Some(printed(2)), Some(printed(1))));
+        assert!(shown.is_whole_for(None) && !shown.is_whole_for(agent));
+        let shown = Shown::after(Some(shown), agent, printed(2), at);
+        assert!(shown.is_whole_for(agent) && !shown.is_whole_for(Some(Generation::fresh())));
     }
 
     proptest::proptest! {

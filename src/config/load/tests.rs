@@ -232,7 +232,7 @@ env = { NETSKY_HOME = "/x", N = 1 }
         "config.toml:14: restart.status_keep: 0 is less than 1 (",
         "config.toml:16: tmux.size: 20 columns by 5 rows is out of range (",
         "config.toml:17: unknown key tmux.clones (did you mean `constellation.clones`?)",
-        "config.toml:18: agent.agent02: \"agent02\" names no agent (agent0, agent1, … or agentinfinity) (",
+        "config.toml:18: agent.agent02: \"agent02\" names no agent (agent0, agent1, … agent999, or agentinfinity) (",
         "config.toml:20: profile.mybot: a new profile needs a command (",
         "config.toml:21: profile.mybot.marker: \"(\" is no regular expression: unclosed group (",
         "config.toml:22: profile.claude: a built-in profile has no base (",

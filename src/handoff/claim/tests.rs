@@ -40,6 +40,12 @@ fn sources_that_cannot_be_taken_are_named_and_left_alone() {
     persist::make_dir(&at("dir")).unwrap();
     let own = scene.home.archive().join("x.json");
     persist::replace(&own, b"x").unwrap();
+    // Of another constellation.
+    let other = scene.home.root().join("c/other");
+    persist::make_dir(&other).unwrap();
+    persist::replace(&other.join("home.json"), b"{}").unwrap();
+    let elsewhere = other.join("config.toml");
+    persist::replace(&elsewhere, b"# mine").unwrap();
     for (path, expected) in [
         (at("missing"), "SourceMissing"),
         (at("missing/below"), "SourceMissing"),
@@ -51,6 +57,7 @@ fn sources_that_cannot_be_taken_are_named_and_left_alone() {
         (PathBuf::from("/dev/zero"), "SourceNotRegular"),
         (own.clone(), "SourceIsState"),
         (scene.home.root().join("home.json"), "SourceIsState"),
+        (elsewhere, "SourceIsState"),
         (at("empty"), "None"),
         (PathBuf::from("/dev/null"), "None"),
     ] {

@@ -119,7 +119,13 @@ fn killed_between_the_record_and_the_move_it_is_shown_again() {
     let inbox = scene.inbox();
     let id = sent(&scene, b"x");
     let reader = a_generation();
-    shown::store(&scene.home, AgentName::ROOT, id, &Shown::new(reader, 1, 1, utc_now())).unwrap();
+    shown::store(
+        &scene.home,
+        AgentName::ROOT,
+        id,
+        &Shown::after(None, reader, Progress { printed: 1, of: 1 }, utc_now()),
+    )
+    .unwrap();
     assert_eq!(ids(&inbox.not_shown_to(reader).unwrap()), [id]);
     assert_eq!(inbox.next(reader, 100).unwrap().reading.unwrap().part.number, 1);
     // In `cur` without a record: shown, but to whom is not known.
