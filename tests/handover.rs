@@ -277,6 +277,22 @@ fn what_is_drafted_until_the_end_is_handed_over_with_what_was_claimed_before() {
 }
 
 #[test]
+fn a_draft_that_is_written_across_a_restart_is_handed_on_by_the_next() {
+    let world = demo();
+    let slow = format!(
+        "(sleep 1; echo 'slow words') | {} handoff write --agent agent0 -",
+        crate::support::world::NETSKY
+    );
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", &slow]);
+    let writing = world.call(shell).start();
+    world.netsky(["restart"]).run().expect(0);
+    assert_eq!(writing.wait_with_output().unwrap().status.code(), Some(0));
+    world.netsky(["restart"]).run().expect(0);
+    world.wait("it is read", SOON, || world.screen("agent0").contains("slow words").then_some(()));
+}
+
+#[test]
 fn a_session_of_an_earlier_agent_does_not_replace_the_draft_of_the_new_one() {
     let world = demo();
     let old = world.status()["agents"][0]["generation"].as_str().unwrap().to_owned();

@@ -23,3 +23,4 @@ mod exit_codes;
 mod handover;
 mod real_agents;
 mod review;
+mod servers;

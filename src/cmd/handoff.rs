@@ -159,7 +159,8 @@ fn write(
     dry_run: bool,
     caller: &Caller,
 ) -> Result<Exit, CommandError> {
-    let (agent, generation) = writer(home, named, caller)?;
+    // Who may not write hears so before anything is read.
+    let (agent, _) = writer(home, named, caller)?;
     let doing = || format!("writing the draft of {agent}");
     let limit = limit(home, caller);
     let command = format!("netsky handoff write --agent {agent}");
@@ -171,7 +172,12 @@ fn write(
         output::text(&format!("would replace {} with {size}", home.draft(agent).display()))?;
         return Ok(Exit::Done);
     }
+    let (_, generation) = writer(home, named, caller)?;
     draft::write(home, agent, &bytes, generation, limit, clock::utc_now()).map_err(failed(doing()))?;
+    let now = spawned(home)?.generation(agent);
+    if now > generation {
+        draft::pass_on(home, agent, &bytes, now, clock::utc_now()).map_err(failed(doing()))?;
+    }
     output::talk(&format!("netsky: the draft of {agent} is kept ({size})"));
     recover_if_free(home);
     Ok(Exit::Done)

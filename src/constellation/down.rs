@@ -86,6 +86,11 @@ pub fn carry_out(
                 None => true,
             }
         }
+        // A `down` that was killed may have told it already.
+        None if names.is_none() => match scene.spawned.server {
+            Some(server) => means.tmux.end_told_server(server).map_err(|error| Trouble::from(&error))?,
+            None => false,
+        },
         _ => false,
     };
     let ended = plan.tear_down.iter().map(|there| there.name).collect();

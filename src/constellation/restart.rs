@@ -255,7 +255,10 @@ impl<'a> Restart<'a> {
         let spawner = means.spawner(server, &profiles, self.order.generation, clones);
         let mut rising = Rising::new(means.home, means.tmux, means.interrupts)?;
         let mut queue = Queue::new(plan.spawn, means.config.restart.start_parallel);
+        let ended = scene.spawned.clone();
         spawner.prepare(queue.all(), &mut scene.spawned)?;
+        // Who wrote until now went by what was on record before.
+        self.claim_last_words(&ended, tell)?;
         for wish in queue.all() {
             self.record.note_agent(AgentRecord::starting(wish.name, wish.profile.clone()))?;
         }

@@ -152,7 +152,8 @@ fn look_at(home: &Home, tmux: &Tmux, mut scene: Scene, panes: &[PaneId]) -> Resu
             scene.screens = screens;
             Some(snapshot)
         }
-        Err(error) if error.is_no_server() => None,
+        // Who turns everybody away has been told to end.
+        Err(error) if error.is_no_server() || error.is_refusal(RefusalKind::ServerExited) => None,
         Err(error) => return Err(too_old_or(tmux, error).into()),
     };
     if let Some(error) = elsewhere(&scene.spawned, scene.server()) {

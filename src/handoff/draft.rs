@@ -52,6 +52,28 @@ pub fn write(
     }
     persist::make_own_dir(persist::parent_of(&path))?;
     persist::replace(&path, text)?;
+    note(home, agent, text, generation, now)
+}
+
+/// Counts `text`, which was written while its agent's place was being taken, as of the `generation` that has it, unless it
+/// was claimed already: else it would be nobody's.
+pub fn pass_on(
+    home: &Home,
+    agent: AgentName,
+    text: &[u8],
+    generation: Option<Generation>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    if is_there(&home.draft(agent))? { note(home, agent, text, generation, now) } else { Ok(()) }
+}
+
+fn note(
+    home: &Home,
+    agent: AgentName,
+    text: &[u8],
+    generation: Option<Generation>,
+    now: DateTime<Utc>,
+) -> Result<()> {
     let written = Written { version: 1, generation, at: now, sha256: Some(sha256(text)) };
     Ok(persist::store(&record_path(home, agent), &written)?)
 }

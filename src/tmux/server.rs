@@ -89,6 +89,10 @@ impl Tmux {
             Ok(facts) => return self.ours(facts, Standing::Already, settings),
             Err(error) if error.is_no_server() || error.is_refusal(RefusalKind::ServerExited) => {
                 match settings.previous.filter(|previous| previous.is_alive()) {
+                    Some(previous) if is_ending(&error, previous) => {
+                        self.finish(previous)?;
+                        None
+                    }
                     Some(previous) => self.revive(previous)?,
                     None => None,
                 }
@@ -125,19 +129,38 @@ impl Tmux {
             Err(error) if error.is_no_server() => false,
             Err(error) => return Err(error),
         };
-        // It waits for its clients; one that hangs must not keep it for ever, and it has no session left.
         if was_told && !gone_within(server, self.limits.write / 2) {
-            for signal in [Signal::Terminate, Signal::Kill] {
-                // One that is gone meanwhile is what is wanted.
-                if !gone_within(server, REVIVAL) {
-                    server.signal(signal).unwrap_or_default();
-                }
+            return self.finish(server).map(|()| true);
+        }
+        self.see_gone(server).map(|()| true)
+    }
+
+    /// The same for a server that somebody has told to end who was killed before it had. `false`: none has been told.
+    pub fn end_told_server(&self, server: ProcessId) -> Answer<bool> {
+        match self.server_facts() {
+            Err(error) if server.is_alive() && is_ending(&error, server) => {
+                self.finish(server).map(|()| true)
+            }
+            Ok(_) | Err(_) => Ok(false),
+        }
+    }
+
+    /// It waits for its clients; one that hangs must not keep it for ever, and it has no session left.
+    fn finish(&self, server: ProcessId) -> Answer<()> {
+        for signal in [Signal::Terminate, Signal::Kill] {
+            // One that is gone meanwhile is what is wanted.
+            if !gone_within(server, REVIVAL) {
+                server.signal(signal).unwrap_or_default();
             }
         }
+        self.see_gone(server)
+    }
+
+    fn see_gone(&self, server: ProcessId) -> Answer<()> {
         match gone_within(server, self.limits.write) {
             true => {
                 self.bond.loosen();
-                Ok(true)
+                Ok(())
             }
             false => Err(NoAnswer::StillRunning { pid: server.pid, limit: self.limits.write }),
         }
@@ -175,6 +198,16 @@ impl Tmux {
             false => Err(NoAnswer::StillRunning { pid: previous.pid, limit: self.limits.write }),
         }
     }
+}
+
+/// Whether a server has been told to end and waits for its clients: it turns everybody away, and no agent lives in it. (One
+/// in which agents live has lost its socket to the one that turned us away.)
+fn is_ending(error: &NoAnswer, server: ProcessId) -> bool {
+    let lives_in_it = |marked: process::Marked| {
+        process::ancestors(marked.process.pid).is_ok_and(|above| above.contains(&server.pid))
+    };
+    error.is_refusal(RefusalKind::ServerExited)
+        && process::marked().is_ok_and(|all| !all.into_iter().any(lives_in_it))
 }
 
 fn contains_line(stdout: &[u8], line: &str) -> bool {

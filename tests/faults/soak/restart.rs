@@ -213,8 +213,9 @@ impl Course {
         second: Option<&Letter>,
         ended: &mut Vec<Ended>,
     ) -> Ended {
-        // In the order in which they were started: the restart, and then a message or another restart.
-        let mut others = ended.split_off(1).into_iter();
+        // The restart is the first that was started; then a message, another restart, or both.
+        let (mut sends, mut others): (Vec<Ended>, Vec<Ended>) =
+            ended.split_off(1).into_iter().partition(|ended| ended.is_send);
         let mut restart = ended.pop().unwrap();
         if round.manner != Manner::Foreground && restart.code == 0 {
             restart.code = self.carried();
@@ -227,18 +228,20 @@ impl Course {
             Way::Draft => self.mail.tell(&letter.text, told(restart.code)),
             Way::Deliver => {}
             Way::Send => {
-                let sent = others.next_back().filter(|_| round.way == Way::Send).unwrap();
-                if !matches!(sent.code, 0 | 69) {
+                let sent = sends.pop().unwrap();
+                // What is broken may be what it has to read first.
+                let is_kept = sent.code == 78 && matches!(round.fault, Fault::FileBroken { .. });
+                if !matches!(sent.code, 0 | 69) && !is_kept {
                     self.find(Harm::Other, format!("send ended with {}: {}", sent.code, sent.stderr));
                 }
-                self.mail.tell(&letter.text, Told::Taken);
+                self.mail.tell(&letter.text, if is_kept { Told::Nothing } else { Told::Taken });
             }
         }
         if !round.fault.may_end_with(restart.code) {
             self.find(Harm::Other, format!("it ended with {}: {}", restart.code, restart.stderr));
         }
         let Some(second) = second else { return restart };
-        let other = others.next().unwrap();
+        let other = others.pop().unwrap();
         self.mail.tell(&second.text, told(other.code));
         if !round.fault.may_end_with(other.code) {
             self.find(Harm::Other, format!("the other one ended with {}: {}", other.code, other.stderr));

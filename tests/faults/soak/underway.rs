@@ -17,6 +17,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// A command under way.
 pub struct Carrier {
     child: Child,
+    is_send: bool,
     /// What it prints, in files: a pipe may be kept open by somebody who lives on.
     said: [File; 2],
     begun: Instant,
@@ -29,6 +30,8 @@ pub struct Carrier {
 /// A command that has ended.
 #[derive(Debug, Clone)]
 pub struct Ended {
+    /// Whether it is a message, and no restart.
+    pub is_send: bool,
     /// 128 and the signal, where one ended it.
     pub code: i32,
     pub stdout: String,
@@ -46,8 +49,18 @@ impl Carrier {
         let said = [(); 2].map(|()| tempfile::tempfile().unwrap());
         let [stdout, stderr] = said.each_ref().map(|file| file.try_clone().unwrap());
         command.stdin(stdin.map_or_else(Stdio::null, Stdio::from)).stdout(stdout).stderr(stderr);
+        let is_send = command.get_args().next().is_some_and(|verb| verb == "send");
         let child = command.process_group(0).spawn().unwrap();
-        Self { child, said, begun: Instant::now(), peak: 0, files: 0, code: None, took: Duration::ZERO }
+        Self {
+            child,
+            is_send,
+            said,
+            begun: Instant::now(),
+            peak: 0,
+            files: 0,
+            code: None,
+            took: Duration::ZERO,
+        }
     }
 
     pub fn pid(&self) -> i32 {
@@ -83,14 +96,14 @@ impl Carrier {
 
     /// What it said and how it ended.
     pub fn ended(self) -> Ended {
-        let Self { said, code, peak, files, took, .. } = self;
+        let Self { is_send, said, code, peak, files, took, .. } = self;
         let [stdout, stderr] = said.map(|mut file| {
             let mut bytes = Vec::new();
             file.rewind().unwrap();
             file.read_to_end(&mut bytes).unwrap();
             String::from_utf8_lossy(&bytes).into_owned()
         });
-        Ended { code: code.expect("it is under way"), stdout, stderr, took, peak, files }
+        Ended { is_send, code: code.expect("it is under way"), stdout, stderr, took, peak, files }
     }
 }
 
