@@ -134,7 +134,8 @@ pub(super) struct Names {
     pub(super) generation: Generation,
 }
 
-/// [`take_lock`] for a restart, which waits no longer once a signal is `pending`. It gets its names under the lock: they come after those of all restarts before it.
+/// [`take_lock`] for a restart, which waits no longer once a signal is `pending`. It gets its names under the lock: they
+/// come after those of all restarts before it.
 ///
 /// # Errors
 /// As [`take_lock`], or what was before cannot be read.
