@@ -40,7 +40,7 @@ pub use launch_mark::LaunchMark;
 pub use looks::Looks;
 pub use pane::{KeptScreen, Screen};
 pub use quote::{NulInArgument, literal};
-pub use server::{ServerSettings, Standing, Started, When};
+pub use server::{ServerSettings, Standing, Started, When, is_ending};
 pub use session::{NewSession, Spawned};
 pub use snapshot::{ClientRow, Death, PaneRow, ServerFacts, Snapshot};
 pub use target::{InvalidTarget, PaneId, PaneTarget, SessionId, SessionTarget};

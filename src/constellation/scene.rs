@@ -18,7 +18,7 @@ use crate::persist::PersistError;
 use crate::process::{self, ProcessId};
 use crate::state::desired::{Desired, DesiredAgent};
 use crate::state::spawned::{Spawn, Spawned};
-use crate::tmux::{LaunchMark, NoAnswer, PaneId, PaneRow, RefusalKind, Snapshot, Socket, Tmux};
+use crate::tmux::{self, LaunchMark, NoAnswer, PaneId, PaneRow, RefusalKind, Snapshot, Socket, Tmux};
 
 use super::plan::Present;
 
@@ -152,8 +152,8 @@ fn look_at(home: &Home, tmux: &Tmux, mut scene: Scene, panes: &[PaneId]) -> Resu
             scene.screens = screens;
             Some(snapshot)
         }
-        // Who turns everybody away has been told to end.
-        Err(error) if error.is_no_server() || error.is_refusal(RefusalKind::ServerExited) => None,
+        Err(error) if error.is_no_server() => None,
+        Err(error) if scene.spawned.server.is_some_and(|server| tmux::is_ending(&error, server)) => None,
         Err(error) => return Err(too_old_or(tmux, error).into()),
     };
     if let Some(error) = elsewhere(&scene.spawned, scene.server()) {

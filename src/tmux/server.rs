@@ -138,9 +138,7 @@ impl Tmux {
     /// The same for a server that somebody has told to end who was killed before it had. `false`: none has been told.
     pub fn end_told_server(&self, server: ProcessId) -> Answer<bool> {
         match self.server_facts() {
-            Err(error) if server.is_alive() && is_ending(&error, server) => {
-                self.finish(server).map(|()| true)
-            }
+            Err(error) if is_ending(&error, server) => self.finish(server).map(|()| true),
             Ok(_) | Err(_) => Ok(false),
         }
     }
@@ -200,13 +198,14 @@ impl Tmux {
     }
 }
 
-/// Whether a server has been told to end and waits for its clients: it turns everybody away, and no agent lives in it. (One
-/// in which agents live has lost its socket to the one that turned us away.)
-fn is_ending(error: &NoAnswer, server: ProcessId) -> bool {
+/// Whether a server has been told to end and waits for its clients: it lives, it turned us away, and no agent lives in it.
+/// (One in which agents live has lost its socket to the one that did, or what we called is no tmux.)
+pub fn is_ending(error: &NoAnswer, server: ProcessId) -> bool {
     let lives_in_it = |marked: process::Marked| {
         process::ancestors(marked.process.pid).is_ok_and(|above| above.contains(&server.pid))
     };
     error.is_refusal(RefusalKind::ServerExited)
+        && server.is_alive()
         && process::marked().is_ok_and(|all| !all.into_iter().any(lives_in_it))
 }
 
