@@ -57,7 +57,7 @@ pub fn series(measures: &[Measure]) -> Vec<Series> {
         of("bytes in the home", "bytes", 128 << 10, |measure| Some(measure.home_bytes)),
         of("sockets in the home", "", 3, |measure| Some(measure.sockets)),
         of("peak memory of restart", "KiB", 1_024, |measure| measure.peak),
-        of("open files of restart at its end", "", 4, |measure| measure.open),
+        of("open files of restart at most", "", 4, |measure| measure.open),
     ]
 }
 

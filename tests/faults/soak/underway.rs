@@ -39,7 +39,7 @@ pub struct Ended {
     pub took: Duration,
     /// The most memory that it had, in KiB.
     pub peak: u64,
-    /// The files that it had open when it was last seen.
+    /// The most files that it had open.
     pub files: u64,
 }
 
@@ -87,8 +87,7 @@ impl Carrier {
             return;
         }
         self.peak = self.peak.max(census::kilobytes(self.pid(), "VmHWM").unwrap_or_default());
-        // A process that is about to end has none any more.
-        self.files = census::open_files(self.pid()).filter(|files| *files > 0).unwrap_or(self.files);
+        self.files = self.files.max(census::open_files(self.pid()).unwrap_or_default());
         if self.begun.elapsed() > LIMIT {
             self.child.kill().unwrap();
         }
