@@ -13,10 +13,11 @@ use crate::support::world::{self, Ran};
 pub fn stage(world: &World) {
     let script = world.work.join("puppet");
     let orders = world.work.join("orders");
+    // Open for writing too: who reads never sees an end, between which and the next opening an order could get lost.
     make_program(
         &script,
         &format!(
-            "#!/bin/sh\necho 'agent0 session 1 up'\nwhile :; do\n    while read -r order; do eval \"$order\"; done < {orders:?}\ndone\n"
+            "#!/bin/sh\necho 'agent0 session 1 up'\nexec 3<> {orders:?}\nwhile read -r order <&3; do eval \"$order\" 3<&-; done\n"
         ),
     );
     Command::new("mkfifo").arg(&orders).status().unwrap();
