@@ -273,7 +273,13 @@ fn what_should_run_and_how_is_asked_for_once_the_lock_is_held() {
     let second = world.netsky(["restart", "--wait-lock", "20s"]).start();
     // Another one thinks better of it.
     let third = world.netsky(["restart", "--wait-lock", "20s"]).start();
-    std::thread::sleep(Duration::from_millis(300));
+    // Both have read the configuration, and hear signals from now on: the lock is what they ask for next.
+    let hears = |child: &std::process::Child| {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;
+        (u64::from_str_radix(caught.trim(), 16).ok()? & 0b10 != 0).then_some(())
+    };
+    world.wait("they wait for the lock", SOON, || hears(&second).and_then(|()| hears(&third)));
     let told = Instant::now();
     signal(third.id().cast_signed(), "INT");
     assert_eq!(third.wait_with_output().unwrap().status.code(), Some(130));

@@ -72,15 +72,17 @@ pub(super) fn waiting(stage: &Stage<'_>, caller: &Caller, up: impl Iterator<Item
     if waiting.is_empty() {
         return;
     }
-    let Ok(teller) = Teller::new(settings, caller) else { return };
+    let teller = Teller::new(settings, caller);
     let limit = Deadline::after(TOLD_WITHIN);
-    in_turn(&waiting, |name| {
-        if limit.is_past() || stage.means().interrupts.pending().is_some() {
-            Event::new("not-nudged").with("agent", name).log(&settings.home);
-            return Notified::Queued;
-        }
-        teller.tell(name)
+    let told = in_turn(&waiting, |name| match &teller {
+        Ok(_) if limit.is_past() || stage.means().interrupts.pending().is_some() => Notified::Queued,
+        Ok(teller) => teller.tell(name),
+        Err(notified) => notified.clone(),
     });
+    for (name, told) in waiting.iter().zip(told).filter(|(_, told)| *told != Notified::Typed) {
+        let result = told.word().unwrap_or("no-answer");
+        Event::new("not-nudged").with("agent", *name).with("result", result).log(&settings.home);
+    }
 }
 
 /// The agents that a restart has brought up and not told of anything yet.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::clock::{self, Deadline};
 use crate::config::{Config, ConfigErrors, Flags, Inputs, Loaded, Problem};
-use crate::handoff::claim;
+use crate::handoff::{HandoffError, claim};
 use crate::id::{Generation, RestartId};
 use crate::lock::{self, Asked, Holder, Lock, LockError};
 use crate::owner::NotOurs;
@@ -145,11 +145,11 @@ pub(super) fn take_lock_for_restart(
     pending: &dyn Fn() -> Option<u8>,
 ) -> Result<(Lock, Names), CommandError> {
     let mut lock = ask_for_lock(home, RESTART, wait, pending)?;
-    let failed = |error| CommandError::failed("reading what was before").because(error);
-    let id = Store::of(home, usize::MAX).next_id().map_err(failed)?;
-    let claimed = claim::newest_generation(home)
-        .map_err(|error| CommandError::failed("reading what was before").because(error))?;
-    let generation = Spawned::load(home).map_err(failed)?.next_generation(claimed);
+    let failed = |error: HandoffError| CommandError::failed("reading what was before").because(error);
+    let id = Store::of(home, usize::MAX).next_id().map_err(|error| failed(error.into()))?;
+    let claimed = claim::newest_generation(home).map_err(failed)?;
+    let spawned = Spawned::load(home).map_err(|error| failed(error.into()))?;
+    let generation = spawned.next_generation(claimed);
     name_holder(&mut lock, RESTART, id)?;
     Ok((lock, Names { id, generation }))
 }

@@ -43,8 +43,11 @@ pub fn claim_draft(home: &Home, spawned: &Spawned, agent: AgentName, terms: Term
     let ending = spawned.agents.get(&agent).map(|spawn| spawn.generation);
     let Some(draft) = draft::source(home, agent, ending, terms.now)? else { return Ok(None) };
     let claimed = claim(home, &draft, Actor::Agent(agent), agent, terms)?;
-    if claimed.is_some() {
-        draft::forget(home, agent)?;
+    if claimed.is_some()
+        && let Err(error) = draft::forget(home, agent)
+    {
+        // The text is taken all the same; its record goes by what it was of.
+        Event::new("draft-record-left").with("agent", agent).with("why", chain(&error)).log(home);
     }
     Ok(claimed)
 }

@@ -138,59 +138,56 @@ impl Teardown<'_> {
         let killed = Deadline::from(start, self.grace);
         let given_up = Deadline::from(start, self.grace + KILL_TAKES);
         let mut sent = HashSet::new();
-        let mut left = Ok(Vec::new());
+        let mut seen = Ok(Seen::default());
         let cleared = process::poll(Duration::from_millis(15), given_up, || {
             // The panes' own processes are cheap to look at; the whole table is read when they are gone.
             let panes_left = panes.iter().any(|pane| pane.is_alive());
             if panes_left && !told.is_past() {
                 return None;
             }
-            left = self.left(panes, &spared);
+            seen = self.look(panes, &spared);
             // What cannot be seen is not gone: it is looked for again.
-            let seen = left.as_ref().ok()?;
+            let left = &seen.as_ref().ok()?.left;
             let signal = match (told.is_past(), killed.is_past()) {
                 (_, true) => Signal::Kill,
                 (true, _) => Signal::Terminate,
                 _ => Signal::HangUp,
             };
-            for process in seen {
+            for process in left {
                 if sent.insert((*process, signal)) {
                     // One that may not be signalled is a survivor and is named.
                     process.signal(signal).unwrap_or_default();
                 }
             }
-            seen.is_empty().then_some(())
+            left.is_empty().then_some(())
         });
-        match (cleared, left) {
-            (Some(()), _) => self.nobody_elsewhere(&spared).map_err(unseen)?,
-            (None, Err(source)) => Err(unseen(source)),
-            (None, Ok(left)) => {
-                let left: HashSet<ProcessId> = left.into_iter().collect();
-                let marked = process::marked().map_err(unseen)?;
-                let survivors = marked.into_iter().filter(|marked| left.contains(&marked.process));
-                Err(TeardownError::Survivors { survivors: survivors.collect() })
-            }
+        let Seen { left, marked } = seen.map_err(unseen)?;
+        if cleared.is_none() {
+            let survivors = marked.into_iter().filter(|marked| left.contains(&marked.process));
+            return Err(TeardownError::Survivors { survivors: survivors.collect() });
+        }
+        let elsewhere = self.elsewhere(&marked, &spared).map_err(unseen)?;
+        match elsewhere.first() {
+            Some((_, server)) => Err(TeardownError::Elsewhere {
+                server: *server,
+                agents: elsewhere.into_iter().map(|(found, _)| found).collect(),
+            }),
+            None => Ok(()),
         }
     }
 
-    /// An agent's own process is its tmux server's child, and no agent has started that server: else it is what the agent
-    /// runs, and spared.
-    fn nobody_elsewhere(&self, spared: &Spared) -> io::Result<Result<(), TeardownError>> {
-        if failpoint::leaves_out(Step::Survivors) {
-            return Ok(Ok(()));
-        }
-        let marked = process::marked()?;
-        let mut agents = Vec::new();
-        let mut server = None;
+    /// Agents in other tmux servers, with these. An agent's own process is its server's child, and no agent has started that
+    /// server: else it is what the agent runs, and spared.
+    fn elsewhere(&self, marked: &[Marked], spared: &Spared) -> io::Result<Vec<(Marked, i32)>> {
+        let mut elsewhere = Vec::new();
         for found in marked.iter().filter(|found| self.is_about(found) && !spared.is_new(found)) {
             let Some(above) = process::ancestors(found.process.pid)?.get(1).copied() else { continue };
             let is_agents = marked.iter().any(|marked| marked.process.pid == above);
             if !is_agents && spared.is_other_server(above)? {
-                server = server.or(Some(above));
-                agents.push(found.clone());
+                elsewhere.push((found.clone(), above));
             }
         }
-        Ok(server.map_or(Ok(()), |server| Err(TeardownError::Elsewhere { agents, server })))
+        Ok(elsewhere)
     }
 
     /// Whether it carries the marks of one that is to be ended.
@@ -198,20 +195,30 @@ impl Teardown<'_> {
         found.mark.home == self.home.root().to_string_lossy() && self.agents.contains(&found.mark.agent)
     }
 
-    fn left(&self, panes: &[ProcessId], spared: &Spared) -> io::Result<Vec<ProcessId>> {
+    fn look(&self, panes: &[ProcessId], spared: &Spared) -> io::Result<Seen> {
         let mut left: Vec<ProcessId> = panes.iter().copied().filter(|pane| pane.is_alive()).collect();
         if failpoint::leaves_out(Step::Survivors) {
-            return Ok(left);
+            return Ok(Seen { left, marked: Vec::new() });
         }
-        for found in process::marked()? {
-            if self.is_about(&found) && !spared.holds(&found)? {
+        let marked = process::marked()?;
+        for found in &marked {
+            if self.is_about(found) && !spared.holds(found)? {
                 left.push(found.process);
             }
         }
         left.sort_unstable_by_key(|process| process.pid);
         left.dedup();
-        Ok(left)
+        Ok(Seen { left, marked })
     }
+}
+
+/// One look at the table of processes.
+#[derive(Default)]
+struct Seen {
+    /// What is to be ended and is there.
+    left: Vec<ProcessId>,
+    /// All that carry marks.
+    marked: Vec<Marked>,
 }
 
 struct Spared {

@@ -33,6 +33,12 @@ pub struct Written {
 
 impl StateFile for Written {}
 
+impl Written {
+    fn of(text: &[u8], generation: Option<Generation>, now: DateTime<Utc>) -> Self {
+        Self { version: 1, generation, at: now, sha256: Some(sha256(text)) }
+    }
+}
+
 /// Replaces the draft of `agent`.
 ///
 /// # Errors
@@ -52,7 +58,7 @@ pub fn write(
     }
     persist::make_own_dir(persist::parent_of(&path))?;
     persist::replace(&path, text)?;
-    note(home, agent, text, generation, now)
+    Ok(persist::store(&record_path(home, agent), &Written::of(text, generation, now))?)
 }
 
 /// Counts `text`, which was written while its agent's place was being taken, as of the `generation` that has it, unless it
@@ -64,18 +70,10 @@ pub fn pass_on(
     generation: Option<Generation>,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    if is_there(&home.draft(agent))? { note(home, agent, text, generation, now) } else { Ok(()) }
-}
-
-fn note(
-    home: &Home,
-    agent: AgentName,
-    text: &[u8],
-    generation: Option<Generation>,
-    now: DateTime<Utc>,
-) -> Result<()> {
-    let written = Written { version: 1, generation, at: now, sha256: Some(sha256(text)) };
-    Ok(persist::store(&record_path(home, agent), &written)?)
+    if is_there(&home.draft(agent))? {
+        persist::store(&record_path(home, agent), &Written::of(text, generation, now))?;
+    }
+    Ok(())
 }
 
 /// The draft of `agent` as a hand-over, if it was written in the generation that is `ending`; `None`: nobody knows

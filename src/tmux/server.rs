@@ -191,22 +191,20 @@ impl Tmux {
             }
         }
         self.open(STARTING)?;
-        match gone_within(previous, self.limits.write) {
-            true => Ok(None),
-            false => Err(NoAnswer::StillRunning { pid: previous.pid, limit: self.limits.write }),
-        }
+        self.see_gone(previous).map(|()| None)
     }
 }
 
 /// Whether a server has been told to end and waits for its clients: it lives, it turned us away, and no agent lives in it.
-/// (One in which agents live has lost its socket to the one that did, or what we called is no tmux.)
+/// (One in which agents live has lost its socket to the one that did, or what we called is no tmux.) What cannot be seen
+/// is no reason to end a server.
 pub fn is_ending(error: &NoAnswer, server: ProcessId) -> bool {
-    let lives_in_it = |marked: process::Marked| {
-        process::ancestors(marked.process.pid).is_ok_and(|above| above.contains(&server.pid))
+    let lives_elsewhere = |marked: process::Marked| {
+        process::ancestors(marked.process.pid).is_ok_and(|above| !above.contains(&server.pid))
     };
     error.is_refusal(RefusalKind::ServerExited)
         && server.is_alive()
-        && process::marked().is_ok_and(|all| !all.into_iter().any(lives_in_it))
+        && process::marked().is_ok_and(|all| all.into_iter().all(lives_elsewhere))
 }
 
 fn contains_line(stdout: &[u8], line: &str) -> bool {
