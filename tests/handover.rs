@@ -15,6 +15,14 @@ fn demo() -> World {
     world
 }
 
+/// A profile whose turns take so long.
+fn slow(think: &str) -> String {
+    let netsky = crate::support::world::NETSKY;
+    format!(
+        "[profile.slow]\nbase = \"demo\"\ncommand = [{netsky:?}, \"demo-agent\", \"--think\", {think:?}]\n"
+    )
+}
+
 fn taken(world: &World, count: usize) {
     world.wait("the hand-over is taken", SOON, || (world.envelopes()[2].len() == count).then_some(()));
     assert_eq!(world.envelopes()[0].len() + world.envelopes()[1].len(), 0);
@@ -246,10 +254,7 @@ fn a_clone_has_its_successor_too() {
 #[test]
 fn what_is_drafted_until_the_end_is_handed_over_with_what_was_claimed_before() {
     let world = World::new();
-    let netsky = crate::support::world::NETSKY;
-    world.configure(&format!(
-        "[profile.slow]\nbase = \"demo\"\ncommand = [{netsky:?}, \"demo-agent\", \"--think\", \"1500ms\"]\n"
-    ));
+    world.configure(&slow("1500ms"));
     world.netsky(["up", "0", "--agent", "slow"]).run().expect(0);
     for (early, count) in [(None, 1), (Some("the first words"), 3)] {
         world.wait("it has nothing to do", SOON, || (world.state_of("agent0") == "idle").then_some(()));
@@ -306,24 +311,27 @@ fn a_session_of_an_earlier_agent_does_not_replace_the_draft_of_the_new_one() {
 
 #[test]
 fn what_somebody_else_reads_still_comes_to_the_agent() {
-    let world = demo();
-    world.netsky(["down"]).run().expect(0);
+    let world = World::new();
+    world.configure(&slow("1s"));
+    world.netsky(["up", "0", "--agent", "slow"]).run().expect(0);
+    world.netsky(["send", "agent0", "a task"]).run().expect(0);
+    world.wait("a turn", SOON, || (world.state_of("agent0") == "busy").then_some(()));
     world.netsky(["send", "agent0", "for agent0 alone"]).run().expect(0);
     let read = world.netsky(["inbox", "next"]).run().expect(0);
     assert!(read.stdout.contains("for agent0 alone"), "{}", read.stdout);
-    world.netsky(["up", "0", "--agent", "demo"]).run().expect(0);
+    // The turn in which somebody else read it ends; with the next prompt it is the agent's turn to read it.
+    world.wait("it is idle", SOON, || (world.state_of("agent0") == "idle").then_some(()));
+    world.netsky(["send", "agent0", "another task"]).run().expect(0);
     world.wait("the agent read it", SOON, || {
         world.screen("agent0").contains("for agent0 alone").then_some(())
     });
+    taken(&world, 3);
 }
 
 #[test]
 fn what_is_sent_while_agents_come_up_is_brought_to_them() {
     let world = World::new();
-    let netsky = crate::support::world::NETSKY;
-    world.configure(&format!(
-        "[profile.slow]\nbase = \"demo\"\ncommand = [{netsky:?}, \"demo-agent\", \"--think\", \"1500ms\"]\n"
-    ));
+    world.configure(&slow("1500ms"));
     for detached in [false, true] {
         let mut words = vec!["restart", "1", "--agent", "slow"];
         words.extend(detached.then_some("--detach"));

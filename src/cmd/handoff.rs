@@ -159,8 +159,7 @@ fn write(
     dry_run: bool,
     caller: &Caller,
 ) -> Result<Exit, CommandError> {
-    // Who may not write hears so before anything is read.
-    let (agent, _) = writer(home, named, caller)?;
+    let agent = writer(home, named, caller)?;
     let doing = || format!("writing the draft of {agent}");
     let limit = limit(home, caller);
     let command = format!("netsky handoff write --agent {agent}");
@@ -172,47 +171,38 @@ fn write(
         output::text(&format!("would replace {} with {size}", home.draft(agent).display()))?;
         return Ok(Exit::Done);
     }
-    let (_, generation) = writer(home, named, caller)?;
+    // For the owner it counts as written in the generation that runs, or the next restart would not use it.
+    let of_caller = caller.agent(home).and_then(|_| own_generation(caller));
+    let generation = || Ok(Spawned::load(home)?.generation(agent).max(of_caller));
     draft::write(home, agent, &bytes, generation, limit, clock::utc_now()).map_err(failed(doing()))?;
-    let now = spawned(home)?.generation(agent);
-    if now > generation {
-        draft::pass_on(home, agent, &bytes, now, clock::utc_now()).map_err(failed(doing()))?;
-    }
     output::talk(&format!("netsky: the draft of {agent} is kept ({size})"));
     recover_if_free(home);
     Ok(Exit::Done)
 }
 
-/// Whose draft is written, and in which generation. An agent writes its own; for the owner it counts as written in
-/// the generation that runs, or the next restart would not use it.
-fn writer(
-    home: &Home,
-    named: Option<AgentName>,
-    caller: &Caller,
-) -> Result<(AgentName, Option<Generation>), CommandError> {
+/// Whose draft is written. An agent writes its own, as long as nobody has taken its place.
+fn writer(home: &Home, named: Option<AgentName>, caller: &Caller) -> Result<AgentName, CommandError> {
     match (caller.agent(home), named) {
         (Some(own), Some(named)) if own != named => {
             Err(CommandError::usage(format!("writing the draft of {named}"))
                 .because(format!("you are {own}")))
         }
         (Some(own), _) => {
-            let (of_caller, of_agent) = (own_generation(caller), spawned(home)?.generation(own));
-            if of_agent > of_caller {
+            let spawned = Spawned::load(home);
+            let spawned =
+                spawned.map_err(|error| CommandError::failed("reading what was spawned").because(error))?;
+            if spawned.generation(own) > own_generation(caller) {
                 return Err(CommandError::failed(format!("writing the draft of {own}"))
                     .because("another has taken your place, and the draft is its own now")
                     .hint(format!("netsky send {own} --file FILE")));
             }
-            Ok((own, of_caller))
+            Ok(own)
         }
-        (None, Some(named)) => Ok((named, spawned(home)?.generation(named))),
+        (None, Some(named)) => Ok(named),
         (None, None) => Err(CommandError::usage("writing a draft")
             .because("this is no agent's session, so say whose draft it is")
             .hint("netsky handoff write --agent agent0 FILE")),
     }
-}
-
-fn spawned(home: &Home) -> Result<Spawned, CommandError> {
-    Spawned::load(home).map_err(|error| CommandError::failed("reading what was spawned").because(error))
 }
 
 /// The generation of the agent in whose session this runs.
@@ -294,11 +284,10 @@ mod tests {
     fn an_agent_writes_its_own_draft_and_the_owner_says_whose() {
         let mut scene = Scene::new();
         let spawned = scene.spawned(&[AgentName::ROOT, AgentName::Numbered(1)]);
-        let root = (AgentName::ROOT, spawned.generation(AgentName::ROOT));
         assert_eq!(writer(&scene.home, None, &scene.caller).unwrap_err().exit, Exit::Usage);
-        assert_eq!(writer(&scene.home, Some(AgentName::ROOT), &scene.caller).unwrap(), root);
+        assert_eq!(writer(&scene.home, Some(AgentName::ROOT), &scene.caller).unwrap(), AgentName::ROOT);
         scene.sit_in(AgentName::ROOT, &spawned);
-        assert_eq!(writer(&scene.home, None, &scene.caller).unwrap(), root);
+        assert_eq!(writer(&scene.home, None, &scene.caller).unwrap(), AgentName::ROOT);
         let other = writer(&scene.home, Some(AgentName::Numbered(1)), &scene.caller);
         assert_eq!(other.unwrap_err().exit, Exit::Usage);
     }

@@ -33,13 +33,8 @@ pub struct Written {
 
 impl StateFile for Written {}
 
-impl Written {
-    fn of(text: &[u8], generation: Option<Generation>, now: DateTime<Utc>) -> Self {
-        Self { version: 1, generation, at: now, sha256: Some(sha256(text)) }
-    }
-}
-
-/// Replaces the draft of `agent`.
+/// Replaces the draft of `agent`. Which `generation` it is of is asked only once the text is there: a restart that takes
+/// its agent's place meanwhile either finds the text, or is what the answer names.
 ///
 /// # Errors
 /// It exceeds `limit` bytes, or the system refused. Then the old draft, or the new one, is whole.
@@ -47,7 +42,7 @@ pub fn write(
     home: &Home,
     agent: AgentName,
     text: &[u8],
-    generation: Option<Generation>,
+    generation: impl FnOnce() -> Result<Option<Generation>>,
     limit: u64,
     now: DateTime<Utc>,
 ) -> Result<()> {
@@ -58,22 +53,8 @@ pub fn write(
     }
     persist::make_own_dir(persist::parent_of(&path))?;
     persist::replace(&path, text)?;
-    Ok(persist::store(&record_path(home, agent), &Written::of(text, generation, now))?)
-}
-
-/// Counts `text`, which was written while its agent's place was being taken, as of the `generation` that has it, unless it
-/// was claimed already: else it would be nobody's.
-pub fn pass_on(
-    home: &Home,
-    agent: AgentName,
-    text: &[u8],
-    generation: Option<Generation>,
-    now: DateTime<Utc>,
-) -> Result<()> {
-    if is_there(&home.draft(agent))? {
-        persist::store(&record_path(home, agent), &Written::of(text, generation, now))?;
-    }
-    Ok(())
+    let written = Written { version: 1, generation: generation()?, at: now, sha256: Some(sha256(text)) };
+    Ok(persist::store(&record_path(home, agent), &written)?)
 }
 
 /// The draft of `agent` as a hand-over, if it was written in the generation that is `ending`; `None`: nobody knows
@@ -124,18 +105,18 @@ mod tests {
         home.create().unwrap();
         let (old, new) = (Generation::fresh(), Generation::fresh());
         assert_eq!(source(&home, AgentName::ROOT, Some(old), utc_now()).unwrap(), None);
-        write(&home, AgentName::ROOT, b"so far", Some(old), 100, utc_now()).unwrap();
+        write(&home, AgentName::ROOT, b"so far", || Ok(Some(old)), 100, utc_now()).unwrap();
         let expected = Some(Source::Draft(home.draft(AgentName::ROOT)));
         assert_eq!(source(&home, AgentName::ROOT, Some(old), utc_now()).unwrap(), expected);
         assert_eq!(source(&home, AgentName::ROOT, Some(new), utc_now()).unwrap(), None);
         // Killed between the text and its record, or written where it lies: it is newer than the record says.
         persist::replace(&home.draft(AgentName::ROOT), b"newer").unwrap();
         assert_eq!(source(&home, AgentName::ROOT, Some(new), utc_now()).unwrap(), expected);
-        write(&home, AgentName::ROOT, b"newer", Some(new), 100, utc_now()).unwrap();
+        write(&home, AgentName::ROOT, b"newer", || Ok(Some(new)), 100, utc_now()).unwrap();
         assert_eq!(source(&home, AgentName::ROOT, Some(new), utc_now()).unwrap(), expected);
         // Who ended is not known.
         assert_eq!(source(&home, AgentName::ROOT, None, utc_now()).unwrap(), expected);
-        assert!(write(&home, AgentName::ROOT, b"too long", Some(new), 3, utc_now()).is_err());
+        assert!(write(&home, AgentName::ROOT, b"too long", || Ok(Some(new)), 3, utc_now()).is_err());
         assert_eq!(std::fs::read(home.draft(AgentName::ROOT)).unwrap(), b"newer");
     }
 
@@ -145,7 +126,7 @@ mod tests {
         let home = Home::locate(Some(&dir.path().join("h")), None, None).unwrap();
         home.create().unwrap();
         let generation = Generation::fresh();
-        write(&home, AgentName::ROOT, b"so far", Some(generation), 100, utc_now()).unwrap();
+        write(&home, AgentName::ROOT, b"so far", || Ok(Some(generation)), 100, utc_now()).unwrap();
         persist::replace(&record_path(&home, AgentName::ROOT), b"{").unwrap();
         for _ in 0..2 {
             assert!(source(&home, AgentName::ROOT, Some(generation), utc_now()).unwrap().is_some());
