@@ -17,6 +17,7 @@ mod launch_mark;
 mod looks;
 mod pane;
 mod quote;
+mod reaping;
 mod request;
 mod server;
 mod session;

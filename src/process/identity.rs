@@ -30,6 +30,8 @@ pub enum Signal {
     Kill,
     /// SIGUSR1: a tmux server makes its unlinked socket again.
     User1,
+    /// SIGCHLD: a tmux server looks which of its children have ended.
+    Child,
 }
 
 impl Signal {
@@ -39,6 +41,7 @@ impl Signal {
             Self::Terminate => rustix::process::Signal::TERM,
             Self::Kill => rustix::process::Signal::KILL,
             Self::User1 => rustix::process::Signal::USR1,
+            Self::Child => rustix::process::Signal::CHILD,
         }
     }
 }

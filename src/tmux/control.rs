@@ -141,7 +141,9 @@ impl Conversation {
         match answers.first() {
             Some(block) if block.is_ok => {
                 self.listed_in = block.second;
-                read_panes(DOING, &block.body)
+                let panes = read_panes(DOING, &block.body)?;
+                self.tmux.have_reaped(&panes);
+                Ok(panes)
             }
             Some(block) => Err(NoAnswer::Refused { doing: DOING.to_owned(), refusal: refusal(block) }),
             None => Err(over(DOING)),

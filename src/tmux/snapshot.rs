@@ -151,7 +151,7 @@ fn read_snapshot(doing: &str, sections: Vec<Option<Vec<u8>>>) -> Answer<Snapshot
 impl Tmux {
     /// Looks at everything.
     pub fn snapshot(&self) -> Answer<Snapshot> {
-        read_snapshot(LOOKING, self.ask(LOOKING, &snapshot_requests())?.sections)
+        self.read_snapshot(self.ask(LOOKING, &snapshot_requests())?.sections)
     }
 
     /// The same with these screens, in one conversation: those that are there and fit into it.
@@ -170,7 +170,13 @@ impl Tmux {
                 Some((*pane, String::from_utf8_lossy(&trimmed(&screen?)).into_owned()))
             })
             .collect();
-        Ok((read_snapshot(LOOKING, asked.sections)?, screens))
+        Ok((self.read_snapshot(asked.sections)?, screens))
+    }
+
+    fn read_snapshot(&self, sections: Vec<Option<Vec<u8>>>) -> Answer<Snapshot> {
+        let snapshot = read_snapshot(LOOKING, sections)?;
+        self.have_reaped(&snapshot.panes);
+        Ok(snapshot)
     }
 
     /// Asks whose the server is.

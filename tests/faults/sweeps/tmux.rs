@@ -1,6 +1,7 @@
 //! tmux as an enemy: its server dead, out of reach or another's, its program no tmux at all, and what lives beside it.
 
 mod clients;
+mod deaf;
 mod death;
 mod endings;
 mod neighbours;
@@ -20,8 +21,8 @@ pub const TMUX: Sweep = Sweep {
 };
 
 fn run(run: &Run) -> Tally {
-    let parts: [fn(&Run) -> Tally; 5] =
-        [death::run, clients::run, endings::run, program::run, neighbours::run];
+    let parts: [fn(&Run) -> Tally; 6] =
+        [death::run, clients::run, endings::run, deaf::run, program::run, neighbours::run];
     let mut tally = Tally::default();
     for part in parts {
         tally = tally.and(part(run));
