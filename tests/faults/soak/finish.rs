@@ -41,8 +41,8 @@ impl Course {
         if self.measures.len() < self.size.rounds {
             return Vec::new();
         }
-        let mut series = figures::series(&self.measures);
-        let mut of_one = figures::series(&figures::longest_life(&self.measures));
+        let mut series = figures::series(&self.measures, self.size.agents);
+        let mut of_one = figures::series(&figures::longest_life(&self.measures), self.size.agents);
         of_one.retain(|series| series.name.contains("tmux server"));
         for series in &mut of_one {
             series.name = match series.unit {
