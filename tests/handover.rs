@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 
-use crate::support::World;
-use crate::support::world::{files, signal};
+use crate::support::world::{files, signal, wait};
+use crate::support::{World, tree};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -307,6 +307,42 @@ fn a_session_of_an_earlier_agent_does_not_replace_the_draft_of_the_new_one() {
     let refused = write.env("NETSKY_AGENT", "agent0").env("NETSKY_GENERATION", old).run().expect(1);
     assert!(refused.stderr.contains("has taken your place"), "{}", refused.stderr);
     assert_eq!(fs::read_to_string(world.home.join("handoff/draft/agent0.md")).unwrap(), "of the new one");
+}
+
+#[test]
+fn a_text_that_is_long_in_coming_does_not_replace_the_draft_of_a_new_agent() {
+    let world = demo();
+    let old = world.status()["agents"][0]["generation"].as_str().unwrap().to_owned();
+    let before = tree::marked(&world.home).len();
+    let go = world.work.join("go");
+    let slow = format!(
+        "(until [ -e {go:?} ]; do sleep 0.02; done; echo 'of the old one') | \
+         NETSKY_AGENT=agent0 NETSKY_GENERATION={old} {} handoff write -",
+        crate::support::world::NETSKY
+    );
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", &slow]);
+    let writing = world.call(shell).start();
+    world.wait("it has begun", SOON, || (tree::marked(&world.home).len() > before).then_some(()));
+    wait(Duration::from_millis(300), &mut || None::<()>);
+    // A restart ends what carries these marks, but where it lives under another tmux server.
+    let record = world.home.join("state/agents.json");
+    let anew = fs::read_to_string(&record).unwrap().replace(&old, "7ZZZZZZZZZZZZZZZZZZZZZZZZZ");
+    fs::write(&record, anew).unwrap();
+    fs::write(&go, "").unwrap();
+    let refused = writing.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("has taken your place"), "{said}");
+    assert!(!world.home.join("handoff/draft/agent0.md").exists());
+}
+
+#[test]
+fn agent0_is_told_of_what_a_restart_of_others_hands_over() {
+    let world = World::new();
+    world.netsky(["up", "1", "--agent", "demo"]).run().expect(0);
+    let note = world.write("note.md", "for agent0, which stays");
+    world.netsky(["restart", "agent1", "--handoff", note.to_str().unwrap()]).run().expect(0);
+    taken(&world, 1);
 }
 
 #[test]

@@ -83,6 +83,8 @@ fn agents_of_a_home_that_was_lost_are_not_made_a_second_time() {
     let server = world.server_pid().unwrap();
     let pids = ["agent0", "agent1"].map(|agent| world.pane_pid(agent));
     std::fs::remove_dir_all(&world.home).unwrap();
+    world.netsky(["init"]).run().expect(0);
+    world.netsky(["down"]).run().expect(78).says(&format!("kill -USR1 {server}"));
     let ran = world.netsky(["up", "1", "--agent", "demo"]).run().expect(78);
     assert!(ran.stderr.contains(&format!("kill -USR1 {server}")), "{}", ran.stderr);
     assert_eq!(tree::marked(&world.home).len(), 2);

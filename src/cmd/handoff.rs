@@ -166,6 +166,8 @@ fn write(
     let Source::Bytes(bytes) = read(file, limit).map_err(failed_on_file(doing(), command))? else {
         return Err(CommandError::failed(doing()).because("there is no text"));
     };
+    // The text may have been long in coming, and somebody else be that agent by now.
+    writer(home, named, caller)?;
     let size = text::size(bytes.len() as u64);
     if dry_run {
         output::text(&format!("would replace {} with {size}", home.draft(agent).display()))?;

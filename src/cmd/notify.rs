@@ -14,8 +14,9 @@ use crate::constellation::nudge::{Nudged, Target};
 use crate::constellation::scene::{self, Scene, SceneError};
 use crate::constellation::trouble::chain;
 use crate::events::Event;
-use crate::handoff::inbox::{Inbox, Place};
+use crate::handoff::inbox::Inbox;
 use crate::name::AgentName;
+use crate::state::spawned::Spawned;
 use crate::status::Record;
 use crate::tmux::Tmux;
 
@@ -64,9 +65,10 @@ pub(super) fn agent(settings: &Settings, caller: &Caller, name: AgentName) -> No
 /// Whom there is no time for, or who was not told when a signal came, is shown it with the next prompt.
 pub(super) fn waiting(stage: &Stage<'_>, caller: &Caller, up: impl Iterator<Item = AgentName>) {
     let settings = &stage.settings;
+    let spawned = Spawned::load(&settings.home).unwrap_or_default();
     let has_mail = |name: &AgentName| {
-        let inbox = Inbox::of(&settings.home, *name);
-        inbox.list(Place::Delivered).is_ok_and(|listing| !listing.names.is_empty())
+        let waiting = Inbox::of(&settings.home, *name).not_shown_to(spawned.generation(*name));
+        waiting.is_ok_and(|waiting| !waiting.names.is_empty())
     };
     let waiting: Vec<AgentName> = up.filter(has_mail).collect();
     if waiting.is_empty() {
@@ -85,11 +87,14 @@ pub(super) fn waiting(stage: &Stage<'_>, caller: &Caller, up: impl Iterator<Item
     }
 }
 
-/// The agents that a restart has brought up and not told of anything yet.
+/// The agents that a restart has brought up and not told of anything yet, and agent0 where it stayed and was handed
+/// something.
 pub(super) fn after_restart(stage: &Stage<'_>, caller: &Caller, record: &Record) {
+    let stays = record.agents().iter().all(|agent| !agent.name.is_root());
     let was_told = |name: AgentName| name.is_root() && record.handoff().is_some();
     let up = record.agents().iter().filter(|agent| agent.ready_by.is_some()).map(|agent| agent.name);
-    waiting(stage, caller, up.filter(|name| !was_told(*name)));
+    let root = Some(AgentName::ROOT).filter(|_| stays && record.handoff().is_some());
+    waiting(stage, caller, up.filter(|name| !was_told(*name)).chain(root));
 }
 
 /// Looks once at what tmux has, then nudges.

@@ -90,7 +90,10 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
     let ends_us = match restart::ends_caller(&prepared.plan, &prepared.scene, agent, &restart.order().extent)
     {
         Ok(ends_us) => ends_us,
-        Err(trouble) => return ended(args, restart.end(&trouble), Some(trouble.into())),
+        Err(trouble) => {
+            let trouble = restart.with_claim(trouble);
+            return ended(args, restart.end(&trouble), Some(trouble.into()));
+        }
     };
     if args.detach || ends_us {
         return detach(args, caller, &stage, restart, ends_us.then_some(agent).flatten());

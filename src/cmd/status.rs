@@ -304,6 +304,6 @@ fn claimed(home: &Home, spawned: &Spawned) -> Vec<Blocking> {
             hint: Some(hint.to_owned()),
         })
     };
-    let due = waits(due, "an agent0 that comes up", "netsky up");
+    let due = waits(due, "a command that delivers them", "netsky up");
     due.into_iter().chain(waits(for_the_next, "the next agent0", "netsky restart")).collect()
 }

@@ -1,7 +1,8 @@
 //! `netsky supervise`: the process that carries a detached restart, outside every agent and every terminal.
 //!
-//! The caller lends it the lock as its standard input and waits until it has taken the record over; so neither lock
-//! nor claim is ever without an owner that lives.
+//! The caller lends it the lock as its standard input and waits until it has taken the order away: so neither lock nor
+//! claim is ever without an owner that lives. The record it takes over only then, because a caller that calls it off
+//! ends the record too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -153,7 +154,7 @@ fn start(
     let supervisor =
         process::spawn_detached(&caller.netsky, &arguments, &inheritable(&caller.environment), stdin, &log)
             .map_err(|error| Trouble::system("starting the supervisor", &error))?;
-    // It removes its order when everything is in its hands.
+    // It removes its order when it can go on by itself.
     let taken = process::poll(Duration::from_millis(5), Deadline::after(TAKEN_OVER_WITHIN), || {
         (!path.exists() || !supervisor.is_alive()).then_some(())
     });
@@ -234,6 +235,8 @@ fn accept(order: &Path) -> Result<(), CommandError> {
     match persist::remove(order) {
         Ok(true) => Ok(()),
         Ok(false) => Err(CommandError::failed("taking over: the caller has called it off")),
+        // Gone is gone: the caller goes by that.
+        Err(_) if !order.exists() => Ok(()),
         Err(error) => Err(CommandError::failed("removing the order").because(error)),
     }
 }
@@ -319,7 +322,7 @@ fn carry_out(stage: &Stage<'_>, caller: &Caller, mut restart: Restart<'_>) -> Re
     // Looked at again: time has passed.
     let outcome = match restart::prepare(&stage.means(), restart.order()) {
         Ok(prepared) => stage.perform(async |tell| restart.carry_out(prepared, tell).await),
-        Err(trouble) => Err(trouble),
+        Err(trouble) => Err(restart.with_claim(trouble)),
     };
     match outcome {
         Ok(exit) => {

@@ -6,6 +6,7 @@ use crate::clock;
 use crate::config::{
     self, Choices, EditError, Flags, Loaded, Permissions, is_trusted, resolved_trust, template,
 };
+use crate::persist::{self, Published};
 
 use super::setting::{self, Settings, possible_home};
 use super::{Caller, CommandError, Exit, output};
@@ -64,15 +65,29 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
     let failed = |error| CommandError::failed(format!("trusting {shown}")).because(error);
     // Two at once would each write what they had read. Looked at again: another may have come first.
     let _held = setting::take_config_lock(&home, &format!("trusting {shown}"))?;
-    let (path, change) = look(home)?;
+    let (path, mut change) = look(home.clone())?;
+    if let Change::Create { text } = &change {
+        match persist::publish(&path, text.as_bytes()).map_err(failed)? {
+            Published::New => {
+                output::talk(&format!("netsky: made {file}, which trusts {shown}"));
+                return Ok(Exit::Done);
+            }
+            // What was chosen at `init` meanwhile stays.
+            Published::Existed => (_, change) = look(home)?,
+        }
+    }
     let done = match &change {
         Change::None => format!("{shown} is trusted already"),
-        Change::Edit { .. } => format!("added {shown} to {file}"),
-        Change::Create { .. } => format!("made {file}, which trusts {shown}"),
+        Change::Edit { text } => {
+            config::save(&path, text).map_err(failed)?;
+            format!("added {shown} to {file}")
+        }
+        Change::Create { .. } => {
+            return Err(
+                CommandError::failed(format!("making {file}")).because("it is a link that leads nowhere")
+            );
+        }
     };
-    if let Change::Edit { text } | Change::Create { text } = &change {
-        config::save(&path, text).map_err(failed)?;
-    }
     output::talk(&format!("netsky: {done}"));
     Ok(Exit::Done)
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::clock;
 use crate::lock::Lock;
 use crate::name::AgentName;
+use crate::process;
 use crate::state::epochs::{OwnerEpochs, Scope};
 use crate::tmux::When;
 
@@ -49,8 +50,13 @@ pub fn prepare(means: &Means<'_>, names: Option<&[AgentName]>) -> Result<Prepare
     let agents = match names {
         Some(names) => names.iter().copied().collect(),
         None => {
-            let spawned = scene.spawned.agents.keys().chain(scene.desired.agents.keys()).copied();
-            spawned.chain(plan.tear_down.iter().map(|there| there.name)).collect()
+            let marked =
+                process::marked().map_err(|error| Trouble::system("looking at what runs", &error))?;
+            let own = means.home.root().to_string_lossy();
+            // Where the home was lost, nothing else tells of them.
+            let living = marked.iter().filter(|found| found.mark.home == own).map(|found| found.mark.agent);
+            let known = scene.spawned.agents.keys().chain(scene.desired.agents.keys()).copied();
+            known.chain(plan.tear_down.iter().map(|there| there.name)).chain(living).collect()
         }
     };
     Ok(Prepared { scene, plan, agents })

@@ -163,9 +163,12 @@ impl Sources<'_> {
         if self.desired.agents.contains_key(&name) {
             return None;
         }
-        // The overseer is of a kind of its own.
-        let first = self.desired.agents.iter().find(|(name, _)| name.number().is_some());
-        first.filter(|(_, agent)| agent.from_flag).map(|(_, agent)| agent.profile.clone())
+        // The overseer is of a kind of its own. Without agent0, what one clone was restarted as says nothing of others.
+        let mut numbered = self.desired.agents.iter().filter(|(name, _)| name.number().is_some());
+        let (first_name, first) = numbered.next()?;
+        let is_asked_for =
+            first.from_flag && (first_name.is_root() || numbered.all(|(_, agent)| agent == first));
+        is_asked_for.then(|| first.profile.clone())
     }
 }
 
@@ -314,6 +317,10 @@ mod tests {
         let agent = desired.agents.remove(&AgentName::ROOT).unwrap();
         desired.agents.insert(AgentName::Numbered(1), agent);
         assert_eq!(profile(&desired, None), "demo");
+        // What one clone alone was restarted as says nothing of agent0.
+        let configured = DesiredAgent { profile: "claude".into(), from_flag: false };
+        desired.agents.insert(AgentName::Numbered(2), configured);
+        assert_eq!(profile(&desired, None), "claude");
     }
 
     #[test]

@@ -64,6 +64,8 @@ pub struct Restart<'a> {
     record: Record,
     begun: Instant,
     claim: Option<Claim>,
+    /// Lines about texts that stay where they are: each is said once.
+    said: BTreeSet<String>,
 }
 
 /// What the preflight found and decided.
@@ -128,7 +130,8 @@ impl<'a> Restart<'a> {
             generation: order.generation,
             clones: clones_of(&order.extent),
         });
-        let restart = Self { means, order, lock, store, record, begun: clock::monotonic_now(), claim: None };
+        let (begun, said) = (clock::monotonic_now(), BTreeSet::new());
+        let restart = Self { means, order, lock, store, record, begun, claim: None, said };
         match restart.announce() {
             Ok(()) => Ok(restart),
             Err(trouble) => {
@@ -148,7 +151,7 @@ impl<'a> Restart<'a> {
     /// Takes over what another process has begun and prepared.
     ///
     /// # Errors
-    /// The record cannot be written.
+    /// The record cannot be written: then it ends with that, if it can by now.
     pub fn take_over(
         means: Means<'a>,
         order: Order,
@@ -158,8 +161,16 @@ impl<'a> Restart<'a> {
     ) -> Result<Self, Trouble> {
         record.pid = rustix::process::getpid().as_raw_nonzero().get();
         let store = Store::of(means.home, means.config.restart.status_keep);
-        store.write(&record)?;
-        Ok(Self { means, order, lock, store, record, begun: clock::monotonic_now(), claim })
+        let said = BTreeSet::new();
+        let restart = Self { means, order, lock, store, record, begun: clock::monotonic_now(), claim, said };
+        match restart.store.write(&restart.record) {
+            Ok(()) => Ok(restart),
+            Err(error) => {
+                let trouble = restart.with_claim(error.into());
+                restart.end(&trouble);
+                Err(trouble)
+            }
+        }
     }
 
     /// The record so far.
@@ -208,6 +219,7 @@ impl<'a> Restart<'a> {
         };
         // After the claim: a pending one that came from the file that is given is this restart's hand-over.
         let left = recovery::deliver_all_but(home, self.claim.as_ref().map(Claim::id), now)?;
+        self.said.extend(left.stuck.iter().cloned());
         left.stuck.into_iter().for_each(|stuck| prepared.warn(stuck));
         if let Some(claim) = &self.claim {
             self.record.note_handoff(handover::record(claim, HandoffState::Claimed))?;
@@ -257,8 +269,8 @@ impl<'a> Restart<'a> {
         let mut queue = Queue::new(plan.spawn, means.config.restart.start_parallel);
         let ended = scene.spawned.clone();
         spawner.prepare(queue.all(), &mut scene.spawned)?;
-        // Who wrote until now went by what was on record before. What could not be taken was said.
-        self.claim_last_words(&ended, &mut |_| ())?;
+        // Who wrote until now went by what was on record before.
+        self.claim_last_words(&ended, tell)?;
         for wish in queue.all() {
             self.record.note_agent(AgentRecord::starting(wish.name, wish.profile.clone()))?;
         }
@@ -282,11 +294,20 @@ impl<'a> Restart<'a> {
                 self.store.write(&self.record)?;
             }
         }
-        left.into_iter().for_each(|line| tell(Progress::Note(line)));
+        self.say_once(left, tell);
         if !is_done {
-            recovery::deliver_all_but(home, self.claim.as_ref().map(Claim::id), terms.now)?;
+            let own = self.claim.as_ref().map(Claim::id);
+            self.say_once(recovery::deliver_all_but(home, own, terms.now)?.stuck, tell);
         }
         Ok(())
+    }
+
+    fn say_once(&mut self, lines: Vec<String>, tell: Tell<'_>) {
+        for line in lines {
+            if self.said.insert(line.clone()) {
+                tell(Progress::Note(line));
+            }
+        }
     }
 
     async fn await_all(
@@ -480,6 +501,7 @@ impl<'a> Restart<'a> {
     fn deliver(&mut self, tell: Tell<'_>) -> Result<bool, Trouble> {
         let own = self.claim.as_ref().map(Claim::id);
         let earlier = recovery::deliver_all_but(self.means.home, own, clock::utc_now())?;
+        self.say_once(earlier.stuck, tell);
         let Some(claim) = self.claim.take() else { return Ok(earlier.delivered > 0) };
         if let Err(error) = deliver::deliver(self.means.home, &claim) {
             self.claim = Some(claim);

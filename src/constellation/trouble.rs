@@ -160,9 +160,13 @@ impl From<&NoAnswer> for Exit {
 
 fn tmux_hint(error: &NoAnswer) -> Option<&'static str> {
     match error {
-        NoAnswer::Unknown { .. } | NoAnswer::StillRunning { .. } => {
+        NoAnswer::Unknown { .. } => {
             Some("ps -o stat,pid,args -C 'tmux: server'   # T: stopped, D: waits for a disk")
         }
+        NoAnswer::StillRunning { .. } => Some(
+            "ps -o stat,pid,args -C 'tmux: server'   # T: stopped, D: waits for a disk; \
+             else give [tmux] the socket of before",
+        ),
         NoAnswer::TooOld { .. } => Some("install tmux 3.2a or newer and put it first on PATH"),
         NoAnswer::Program { source, .. } if source.source.kind() == std::io::ErrorKind::NotFound => {
             Some(INSTALL_TMUX)
@@ -211,14 +215,16 @@ impl From<SceneError> for Trouble {
                 &error,
                 Some("give this constellation another server: in config.toml, [tmux] without socket"),
             ),
-            SceneError::ConfiguredAnew { .. } => Self::from_error(
-                Exit::Configuration,
-                &error,
-                Some("give [tmux] the socket of before, then netsky down, then change it"),
-            ),
+            SceneError::ConfiguredAnew { server, .. } => {
+                let hint = format!(
+                    "give [tmux] the socket of before, then netsky down, then change it; \
+                     where it was removed: kill -USR1 {server}"
+                );
+                Self::from_error(Exit::Configuration, &error, Some(&hint))
+            }
             // A server that is told so takes its socket back.
             SceneError::SecondServer { own, .. } => {
-                let hint = format!("kill -USR1 {own}");
+                let hint = format!("kill -USR1 {own}   # or give [tmux] the socket of before");
                 Self::from_error(Exit::Configuration, &error, Some(&hint))
             }
         }

@@ -13,7 +13,7 @@ use crate::name::AgentName;
 use crate::process::ProcessId;
 use crate::state::desired::DesiredAgent;
 use crate::state::epochs::{OwnerEpochs, Scope};
-use crate::state::spawned::SpawnedPane;
+use crate::state::spawned::{Spawned, SpawnedPane};
 use crate::status::{AgentRecord, AgentState};
 
 use super::handover::{self, Drafts, Terms};
@@ -22,7 +22,7 @@ use super::plan::{self, Extent, Plan, Present, Wish};
 use super::preflight;
 use super::queue::Queue;
 use super::ready::{Event, Rising, Settled};
-use super::recovery;
+use super::recovery::{self, Recovered};
 use super::scene::{self, Scene};
 use super::trouble::{self, Trouble};
 
@@ -134,39 +134,37 @@ pub async fn carry_out(
         means.surroundings.store(means.home)?;
     }
     means.tidy();
-    let mut recovered = recovery::recover(means.home, held, clock::utc_now())?;
+    let recovered = recovery::recover(means.home, held, clock::utc_now())?;
     means.go_on()?;
     desire(means, &prepared)?;
     clear_away(means, &prepared)?;
     let generation = prepared.scene.spawned.next_generation(claim::newest_generation(means.home)?);
-    let Drafts { claims, left } = claim_drafts(means, &prepared, generation);
-    if !claims.is_empty() || !left.is_empty() || prepared.plan.spawn.iter().any(|wish| wish.name.is_root()) {
-        // The agent0 on whose account something was held back may have ended only now.
-        recovered = recovery::deliver_all_but(means.home, None, clock::utc_now())?;
-    }
-    recovered.stuck.extend(left);
+    let spawned: Vec<AgentName> = prepared.plan.spawn.iter().map(|wish| wish.name).collect();
+    let mut handed = Handed { heirs: Vec::new(), recovered };
+    handed.hand_on(means, &prepared.scene.spawned, &spawned, generation)?;
     means.go_on()?;
 
     note_panes(means, &mut prepared.scene)?;
     note_terms(means, &prepared)?;
-    let spawned: Vec<AgentName> = prepared.plan.spawn.iter().map(|wish| wish.name).collect();
     let left_alone = prepared.plan.keep.iter().map(|there| there.name).collect();
     let mut raising = Raising {
         records: known(&prepared),
         needed: order.extent.has_root(),
         missing: Vec::new(),
         trouble: None,
+        handed,
     };
     if !spawned.is_empty() || (order.waits && !prepared.adopted.is_empty()) {
         raising.raise(means, order, &mut prepared, generation, tell).await?;
     }
     handover::prune(means.home, means.config.handoff.keep);
     let exit = raising.exit(order.waits);
+    let Handed { heirs, recovered } = raising.handed;
     Ok(Raised {
         generation: (!spawned.is_empty()).then_some(generation),
         spawned,
         left_alone,
-        heirs: claims.iter().map(Claim::to).collect(),
+        heirs,
         stuck: recovered.stuck,
         waiting: recovered.waiting,
         agents: raising.records.into_values().collect(),
@@ -175,11 +173,35 @@ pub async fn carry_out(
     })
 }
 
-/// What those who ended had written for their successors, who are about to be spawned.
-fn claim_drafts(means: &Means<'_>, prepared: &Prepared, generation: Generation) -> Drafts {
-    let terms = Terms { generation, limit: means.config.handoff.max_bytes, now: clock::utc_now() };
-    let heirs = prepared.plan.spawn.iter().map(|wish| wish.name);
-    handover::claim_drafts(means.home, &prepared.scene.spawned, heirs, terms)
+/// What became of texts for those who are spawned, and of what earlier commands had claimed.
+struct Handed {
+    heirs: Vec<AgentName>,
+    recovered: Recovered,
+}
+
+impl Handed {
+    /// Hands on what these agents, as they were `spawned` before, have written for their successors, who are about to be
+    /// spawned.
+    fn hand_on(
+        &mut self,
+        means: &Means<'_>,
+        spawned: &Spawned,
+        agents: &[AgentName],
+        generation: Generation,
+    ) -> Result<(), Trouble> {
+        let terms = Terms { generation, limit: means.config.handoff.max_bytes, now: clock::utc_now() };
+        let Drafts { claims, left } =
+            handover::claim_drafts(means.home, spawned, agents.iter().copied(), terms);
+        if !claims.is_empty() || !left.is_empty() || agents.contains(&AgentName::ROOT) {
+            // The agent0 on whose account something was held back may have ended only now.
+            self.recovered = recovery::deliver_all_but(means.home, None, terms.now)?;
+        }
+        self.recovered.stuck.extend(left);
+        let is_delivered =
+            |claim: &&Claim| claim::find(means.home, claim.id()).is_ok_and(|left| left.is_none());
+        self.heirs.extend(claims.iter().filter(is_delivered).map(Claim::to));
+        Ok(())
+    }
 }
 
 /// Who spawned an agent may have been killed before it could write its pane down.
@@ -260,6 +282,7 @@ struct Raising {
     needed: bool,
     missing: Vec<AgentName>,
     trouble: Option<Trouble>,
+    handed: Handed,
 }
 
 impl Raising {
@@ -281,7 +304,11 @@ impl Raising {
         let mut rising = Rising::new(means.home, means.tmux, means.interrupts)?;
         let limit = if order.waits { means.config.restart.start_parallel } else { 0 };
         let mut queue = Queue::new(std::mem::take(&mut prepared.plan.spawn), limit);
+        let ended = scene.spawned.clone();
         spawner.prepare(queue.all(), &mut scene.spawned)?;
+        // Who wrote until now went by what was on record before.
+        let spawning: Vec<AgentName> = queue.all().iter().map(|wish| wish.name).collect();
+        self.handed.hand_on(means, &ended, &spawning, generation)?;
         queue.start_more(&spawner, means, scene, &mut rising)?;
         if !order.waits {
             return Ok(());

@@ -1,8 +1,7 @@
 //! Drafts: what an agent has written for its successor so far, and in which generation.
 //!
-//! The text lies in `handoff/draft/<agent>.md`, its generation beside it. The text is written first, so that what is on
-//! disk was written in the generation that the record names or later, never earlier: an old text is never taken for
-//! a new one.
+//! The text lies in `handoff/draft/<agent>.md`, its generation and what it is of beside it. The text is written first: one
+//! that the record is not of is newer than the record.
 
 use std::path::PathBuf;
 
@@ -58,9 +57,9 @@ pub fn write(
 }
 
 /// The draft of `agent` as a hand-over, if it was written in the generation that is `ending`; `None`: nobody knows
-/// which one that is. Where that is so, or the draft has no record that can be understood, or one of another text
-/// (somebody wrote it where it lies), it counts as new, because an old text that is handed over again does less harm
-/// than a new one that is not.
+/// which one that is. Where that is so, or the draft has no record that can be understood, or one of no generation or of
+/// another text (somebody wrote it where it lies), it counts as new, because an old text that is handed over again does
+/// less harm than a new one that is not. So does one that cannot be read: whoever takes it says why.
 pub fn source(
     home: &Home,
     agent: AgentName,
@@ -72,13 +71,14 @@ pub fn source(
     }
     let anew = || Written { version: 1, generation: ending, at: now, sha256: None };
     let written = persist::load_or(&record_path(home, agent), anew)?;
-    let is_due = match written {
-        Some(written) if ending.is_some() && written.generation != ending => {
-            // What cannot be read is no text that somebody wrote for this.
-            let text = persist::read(&home.draft(agent), LARGEST_TEXT).ok().flatten();
-            written.sha256.zip(text).is_some_and(|(written, text)| written != sha256(&text))
-        }
-        Some(_) | None => true,
+    let is_of_another =
+        |written: &Written| ending.is_some() && written.generation.is_some() && written.generation != ending;
+    let is_due = match written.filter(is_of_another) {
+        Some(written) => match persist::read(&home.draft(agent), LARGEST_TEXT) {
+            Ok(text) => written.sha256.zip(text).is_some_and(|(written, text)| written != sha256(&text)),
+            Err(_) => true,
+        },
+        None => true,
     };
     Ok(is_due.then(|| Source::Draft(home.draft(agent))))
 }
@@ -118,6 +118,22 @@ mod tests {
         assert_eq!(source(&home, AgentName::ROOT, None, utc_now()).unwrap(), expected);
         assert!(write(&home, AgentName::ROOT, b"too long", || Ok(Some(new)), 3, utc_now()).is_err());
         assert_eq!(std::fs::read(home.draft(AgentName::ROOT)).unwrap(), b"newer");
+    }
+
+    #[test]
+    fn a_draft_of_no_generation_is_handed_over_and_one_that_cannot_be_read_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::locate(Some(&dir.path().join("h")), None, None).unwrap();
+        home.create().unwrap();
+        let is_due =
+            || source(&home, AgentName::ROOT, Some(Generation::fresh()), utc_now()).unwrap().is_some();
+        write(&home, AgentName::ROOT, b"by whom", || Ok(None), 100, utc_now()).unwrap();
+        assert!(is_due());
+        write(&home, AgentName::ROOT, b"old", || Ok(Some(Generation::fresh())), 100, utc_now()).unwrap();
+        assert!(!is_due());
+        std::fs::remove_file(home.draft(AgentName::ROOT)).unwrap();
+        std::fs::create_dir(home.draft(AgentName::ROOT)).unwrap();
+        assert!(is_due());
     }
 
     #[test]
