@@ -461,3 +461,40 @@ fn only_the_owner_raises_owner_epochs() {
     world.netsky(["restart", "agent1"]).run().expect(0);
     assert_ne!(epochs(), before);
 }
+
+#[test]
+fn a_window_beside_an_agent_is_not_ended_by_what_is_typed_there() {
+    let world = demo(0);
+    let typed = |words: &str, said: &str| {
+        let said = world.work.join(said);
+        let netsky = crate::support::world::NETSKY;
+        let script = format!("{netsky} {words} >{said:?} 2>&1; echo over $? >>{said:?}; exec sleep 600");
+        world.tmux(&["new-window", "-d", "-t", "=agent0:", &script]).expect(0);
+        world.wait("it is over", SOON, || {
+            std::fs::read_to_string(&said).ok().filter(|said| said.contains("over"))
+        })
+    };
+    let said = typed("attach agent0", "attached");
+    assert!(said.contains("this is its session") && said.contains("over 1"), "{said}");
+    signal(world.pane_pid("agent0"), "KILL");
+    world.wait("agent0 is dead", SOON, || (world.state_of("agent0") == "exited").then_some(()));
+    let said = typed("up 0", "up");
+    assert!(said.contains("netsky restart") && said.contains("over 1"), "{said}");
+    let windows = world.tmux(&["list-windows", "-t", "=agent0", "-F", "#{window_id}"]).stdout;
+    assert_eq!(windows.lines().count(), 3);
+    world.netsky(["up", "0"]).run().expect(0);
+}
+
+#[test]
+fn each_that_was_named_is_needed() {
+    let world = World::new();
+    let netsky = crate::support::world::NETSKY;
+    world.configure(&format!(
+        "[constellation]\nagent = \"demo\"\nroot_agent = \"demo\"\n[agent.agent1]\nprofile = \"out\"\n\
+         [profile.out]\nbase = \"demo\"\ncommand = [{netsky:?}, \"demo-agent\", \"--fail\", \"login\"]\n"
+    ));
+    world.netsky(["up", "agent0", "agent1"]).run().expect(4).says("agent1");
+    world.netsky(["restart", "agent0", "agent1"]).run().expect(4);
+    world.netsky(["down"]).run().expect(0);
+    world.netsky(["up", "1"]).run().expect(3);
+}

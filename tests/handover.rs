@@ -233,6 +233,21 @@ fn a_draft_that_cannot_be_taken_keeps_nobody_down_and_is_named() {
 }
 
 #[test]
+fn a_draft_that_could_not_be_taken_is_handed_on_when_it_can() {
+    let world = World::new();
+    world.netsky(["up", "1", "--agent", "demo"]).run().expect(0);
+    draft(&world, "agent1", "more than one byte");
+    world.configure("[handoff]\nmax_bytes = \"1B\"\n");
+    for _ in 0..2 {
+        world.netsky(["restart", "1"]).run().expect(0).says("the draft of the last agent1 was not handed on");
+    }
+    world.configure("");
+    world.netsky(["restart", "1"]).run().expect(0);
+    let done = world.home.join("inbox/agent1/done");
+    world.wait("it is read", SOON, || (files(&done).len() == 1).then_some(()));
+}
+
+#[test]
 fn a_clone_has_its_successor_too() {
     let world = World::new();
     world.netsky(["up", "2", "--agent", "demo"]).run().expect(0);

@@ -45,6 +45,11 @@ pub(super) fn to(caller: &Caller, agent: AgentName, read_only: bool) -> Result<E
     };
     let command = tmux.attach_command(SessionTarget::Id(there.session), read_only);
     if let Some(here) = caller.variable("TMUX").and_then(Here::read) {
+        // A session in a window of its own would draw itself for ever.
+        if scene.server() == Some(here.server) && there.session == here.session {
+            return Err(CommandError::failed(format!("attaching to {agent}: this is its session"))
+                .hint("the prefix key and w chooses another of its windows"));
+        }
         return open_window(caller, &settings, &here, agent, &command);
     }
     if !caller.stdin_is_terminal || !caller.stdout_is_terminal {
@@ -59,6 +64,8 @@ pub(super) fn to(caller: &Caller, agent: AgentName, read_only: bool) -> Result<E
 #[derive(Debug, PartialEq, Eq)]
 struct Here {
     socket: PathBuf,
+    /// Its process id.
+    server: i32,
     session: SessionId,
 }
 
@@ -67,8 +74,8 @@ impl Here {
     fn read(tmux: &str) -> Option<Self> {
         let mut fields = tmux.rsplitn(3, ',');
         let session = format!("${}", fields.next()?).parse().ok()?;
-        fields.next()?;
-        Some(Self { socket: PathBuf::from(fields.next()?), session })
+        let server = fields.next()?.parse().ok()?;
+        Some(Self { socket: PathBuf::from(fields.next()?), server, session })
     }
 }
 
@@ -94,7 +101,7 @@ mod tests {
 
     #[test]
     fn the_variable_of_tmux_tells_socket_and_session() {
-        let here = Here { socket: "/tmp/tmux-0/a,b".into(), session: "$7".parse().unwrap() };
+        let here = Here { socket: "/tmp/tmux-0/a,b".into(), server: 4242, session: "$7".parse().unwrap() };
         assert_eq!(Here::read("/tmp/tmux-0/a,b,4242,7"), Some(here));
         assert_eq!(Here::read("nonsense"), None);
     }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::constellation::restart;
 use crate::constellation::up::{self, Order, Raised};
 use crate::exit::Exit;
 use crate::id::{Generation, RestartId};
@@ -10,7 +11,7 @@ use crate::status::{AgentRecord, Failure, Phase};
 
 use super::restart::Which;
 use super::stage::Stage;
-use super::{Caller, CommandError, attach, notify, output, setting};
+use super::{Caller, CommandError, attach, notify, output};
 
 /// Make agent0 and its clones run and wait until they are up
 ///
@@ -78,6 +79,12 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
         output::talk(&format!("netsky: {warning}"));
     }
     let means = stage.means();
+    if restart::ends_caller(&prepared.plan, &prepared.scene, None, &order.extent)? {
+        return Err(CommandError::failed(
+            "clearing away a dead agent's session: it is the one that this runs in",
+        )
+        .hint("netsky restart   # it goes on outside"));
+    }
     let raised = stage.perform(async |tell| up::carry_out(&means, &order, prepared, &lock, tell).await)?;
     drop(lock);
     let up = raised.agents.iter().filter(|agent| agent.ready_by.is_some()).map(|agent| agent.name);
@@ -90,8 +97,7 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
 }
 
 fn report(args: &Args, raised: Raised) -> Result<Exit, CommandError> {
-    let Raised { generation, spawned, left_alone, heirs, stuck, waiting, agents, trouble, exit } = raised;
-    setting::say_stuck(&stuck);
+    let Raised { generation, spawned, left_alone, heirs, waiting, agents, trouble, exit } = raised;
     for id in waiting {
         output::talk(&format!("netsky: the hand-over {id} waits for the next agent0: netsky restart"));
     }

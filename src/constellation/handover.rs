@@ -75,6 +75,10 @@ pub fn claim_drafts(
             Err(error) => {
                 let why = chain(&error);
                 Event::new("draft-left").with("agent", agent).with("why", &why).log(home);
+                // Whose it was is no more than words now: without a record it is tried again with every change.
+                if let Err(error) = draft::forget(home, agent) {
+                    Event::new("draft-record-left").with("agent", agent).with("why", chain(&error)).log(home);
+                }
                 drafts.left.push(format!(
                     "the draft of the last {agent} was not handed on and stays where it is: {why}"
                 ));

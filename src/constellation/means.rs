@@ -76,6 +76,22 @@ pub enum Progress {
 /// Where progress goes.
 pub type Tell<'a> = &'a mut dyn FnMut(Progress);
 
+/// Lines of which each is told once, however often it is come by.
+#[derive(Debug, Default)]
+pub struct Notes(BTreeSet<String>);
+
+impl Notes {
+    /// Those that were not told yet; they count as told from now on.
+    pub fn fresh(&mut self, lines: Vec<String>) -> Vec<String> {
+        lines.into_iter().filter(|line| self.0.insert(line.clone())).collect()
+    }
+
+    /// Tells those.
+    pub fn tell(&mut self, lines: Vec<String>, tell: Tell<'_>) {
+        self.fresh(lines).into_iter().for_each(|line| tell(Progress::Note(line)));
+    }
+}
+
 impl Means<'_> {
     /// Stops where somebody wants us to.
     pub fn go_on(&self) -> Result<(), Trouble> {

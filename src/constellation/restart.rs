@@ -24,7 +24,7 @@ use crate::state::spawned::Spawned;
 use crate::status::{AgentRecord, Beginning, Ending, HandoffState, Phase, Record, Store};
 
 use super::handover::{self, Drafts, Terms};
-use super::means::{self, Means, Progress, Tell, agent_record, note_ready, outcome_word};
+use super::means::{self, Means, Notes, Progress, Tell, agent_record, note_ready, outcome_word};
 use super::nudge::{Nudged, Target};
 use super::plan::{self, Extent, Plan};
 use super::preflight;
@@ -64,8 +64,8 @@ pub struct Restart<'a> {
     record: Record,
     begun: Instant,
     claim: Option<Claim>,
-    /// Lines about texts that stay where they are: each is said once.
-    said: BTreeSet<String>,
+    /// What was said of texts that stay where they are.
+    notes: Notes,
 }
 
 /// What the preflight found and decided.
@@ -130,8 +130,8 @@ impl<'a> Restart<'a> {
             generation: order.generation,
             clones: clones_of(&order.extent),
         });
-        let (begun, said) = (clock::monotonic_now(), BTreeSet::new());
-        let restart = Self { means, order, lock, store, record, begun, claim: None, said };
+        let (begun, notes) = (clock::monotonic_now(), Notes::default());
+        let restart = Self { means, order, lock, store, record, begun, claim: None, notes };
         match restart.announce() {
             Ok(()) => Ok(restart),
             Err(trouble) => {
@@ -161,8 +161,8 @@ impl<'a> Restart<'a> {
     ) -> Result<Self, Trouble> {
         record.pid = rustix::process::getpid().as_raw_nonzero().get();
         let store = Store::of(means.home, means.config.restart.status_keep);
-        let said = BTreeSet::new();
-        let restart = Self { means, order, lock, store, record, begun: clock::monotonic_now(), claim, said };
+        let (begun, notes) = (clock::monotonic_now(), Notes::default());
+        let restart = Self { means, order, lock, store, record, begun, claim, notes };
         match restart.store.write(&restart.record) {
             Ok(()) => Ok(restart),
             Err(error) => {
@@ -219,8 +219,8 @@ impl<'a> Restart<'a> {
         };
         // After the claim: a pending one that came from the file that is given is this restart's hand-over.
         let left = recovery::deliver_all_but(home, self.claim.as_ref().map(Claim::id), now)?;
-        self.said.extend(left.stuck.iter().cloned());
-        left.stuck.into_iter().for_each(|stuck| prepared.warn(stuck));
+        // Whoever asked is told with the plan.
+        self.notes.fresh(left.stuck).into_iter().for_each(|stuck| prepared.warn(stuck));
         if let Some(claim) = &self.claim {
             self.record.note_handoff(handover::record(claim, HandoffState::Claimed))?;
             self.store.write(&self.record)?;
@@ -294,20 +294,12 @@ impl<'a> Restart<'a> {
                 self.store.write(&self.record)?;
             }
         }
-        self.say_once(left, tell);
+        self.notes.tell(left, tell);
         if !is_done {
             let own = self.claim.as_ref().map(Claim::id);
-            self.say_once(recovery::deliver_all_but(home, own, terms.now)?.stuck, tell);
+            self.notes.tell(recovery::deliver_all_but(home, own, terms.now)?.stuck, tell);
         }
         Ok(())
-    }
-
-    fn say_once(&mut self, lines: Vec<String>, tell: Tell<'_>) {
-        for line in lines {
-            if self.said.insert(line.clone()) {
-                tell(Progress::Note(line));
-            }
-        }
     }
 
     async fn await_all(
@@ -501,7 +493,7 @@ impl<'a> Restart<'a> {
     fn deliver(&mut self, tell: Tell<'_>) -> Result<bool, Trouble> {
         let own = self.claim.as_ref().map(Claim::id);
         let earlier = recovery::deliver_all_but(self.means.home, own, clock::utc_now())?;
-        self.say_once(earlier.stuck, tell);
+        self.notes.tell(earlier.stuck, tell);
         let Some(claim) = self.claim.take() else { return Ok(earlier.delivered > 0) };
         if let Err(error) = deliver::deliver(self.means.home, &claim) {
             self.claim = Some(claim);

@@ -166,7 +166,8 @@ impl Spawner<'_> {
             Err(source) => {
                 if source.is_unknown() {
                     // First of all: whatever tmux still makes of it must find that it is unwanted.
-                    spawned.revoke(self.generation);
+                    let names: Vec<AgentName> = wishes.iter().map(|wish| wish.name).collect();
+                    spawned.give_up(self.generation, &names);
                     spawned.store(self.home)?;
                     for wish in wishes {
                         launch::withdraw(self.home, wish.name)?;

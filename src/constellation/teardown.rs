@@ -15,11 +15,12 @@ use crate::failpoint::{self, Step};
 use crate::id::Generation;
 use crate::name::AgentName;
 use crate::paths::Home;
-use crate::process::{self, Marked, ProcessId, Signal};
+use crate::process::{self, Mark, Marked, ProcessId, Signal};
 use crate::state::spawned::Spawned;
-use crate::tmux::{NoAnswer, PaneId, Tmux};
+use crate::tmux::{KeptScreen, NoAnswer, PaneId, Tmux};
 
 use super::plan::Present;
+use super::trouble::chain;
 
 /// Processes that hung up on are given so long before they are told to end.
 const HANG_UP_GRACE: Duration = Duration::from_millis(250);
@@ -95,9 +96,9 @@ impl Teardown<'_> {
     /// tmux did not answer or refused, or processes survived.
     pub fn run(&self, present: &[Present], spawned: &Spawned) -> Result<(), TeardownError> {
         let unseen = |source| TeardownError::Unseen { source };
-        let panes: io::Result<Vec<Option<ProcessId>>> =
-            present.iter().map(|there| ProcessId::look(there.pid)).collect();
-        let panes: Vec<ProcessId> = panes.map_err(unseen)?.into_iter().flatten().collect();
+        let panes: io::Result<Vec<Option<Marked>>> =
+            present.iter().map(|there| pane_process(self.home, there, spawned)).collect();
+        let panes: Vec<Marked> = panes.map_err(unseen)?.into_iter().flatten().collect();
         self.keep_screens(present, spawned);
         self.end_sessions(present)?;
         self.end_processes(&panes)
@@ -115,8 +116,14 @@ impl Teardown<'_> {
         if wanted.is_empty() {
             return;
         }
-        if let Err(error) = self.tmux.keep_screens(&wanted, KEPT_SCROLLBACK) {
-            Event::new("screens-lost").with("why", error).log(self.home);
+        let lost = |why: &dyn std::fmt::Display| Event::new("screens-lost").with("why", why).log(self.home);
+        match self.tmux.keep_screens(&wanted, KEPT_SCROLLBACK) {
+            Ok(kept) => kept.iter().for_each(|(_, kept)| match kept {
+                KeptScreen::Kept => {}
+                KeptScreen::Refused(refusal) => lost(&refusal.words),
+                KeptScreen::Unwritable(error) => lost(&chain(error)),
+            }),
+            Err(error) => lost(&error),
         }
     }
 
@@ -129,7 +136,7 @@ impl Teardown<'_> {
         self.tmux.kill(&sessions).map(drop).map_err(|source| TeardownError::Tmux { count, source })
     }
 
-    fn end_processes(&self, panes: &[ProcessId]) -> Result<(), TeardownError> {
+    fn end_processes(&self, panes: &[Marked]) -> Result<(), TeardownError> {
         let unseen = |source| TeardownError::Unseen { source };
         let lineage = own_lineage().map_err(unseen)?;
         let spared = Spared { lineage, server: self.server, generation: self.spared };
@@ -141,7 +148,7 @@ impl Teardown<'_> {
         let mut seen = Ok(Seen::default());
         let cleared = process::poll(Duration::from_millis(15), given_up, || {
             // The panes' own processes are cheap to look at; the whole table is read when they are gone.
-            let panes_left = panes.iter().any(|pane| pane.is_alive());
+            let panes_left = panes.iter().any(|pane| pane.process.is_alive());
             if panes_left && !told.is_past() {
                 return None;
             }
@@ -163,8 +170,10 @@ impl Teardown<'_> {
         });
         let Seen { left, marked } = seen.map_err(unseen)?;
         if cleared.is_none() {
-            let survivors = marked.into_iter().filter(|marked| left.contains(&marked.process));
-            return Err(TeardownError::Survivors { survivors: survivors.collect() });
+            // By their marks, or by the pane that they were in where those cannot be read.
+            let named =
+                |left: &ProcessId| marked.iter().chain(panes).find(|marked| marked.process == *left).cloned();
+            return Err(TeardownError::Survivors { survivors: left.iter().filter_map(named).collect() });
         }
         let elsewhere = self.elsewhere(&marked, &spared).map_err(unseen)?;
         match elsewhere.first() {
@@ -195,8 +204,9 @@ impl Teardown<'_> {
         found.mark.home == self.home.root().to_string_lossy() && self.agents.contains(&found.mark.agent)
     }
 
-    fn look(&self, panes: &[ProcessId], spared: &Spared) -> io::Result<Seen> {
-        let mut left: Vec<ProcessId> = panes.iter().copied().filter(|pane| pane.is_alive()).collect();
+    fn look(&self, panes: &[Marked], spared: &Spared) -> io::Result<Seen> {
+        let mut left: Vec<ProcessId> =
+            panes.iter().map(|pane| pane.process).filter(|pane| pane.is_alive()).collect();
         if failpoint::leaves_out(Step::Survivors) {
             return Ok(Seen { left, marked: Vec::new() });
         }
@@ -210,6 +220,20 @@ impl Teardown<'_> {
         left.dedup();
         Ok(Seen { left, marked })
     }
+}
+
+/// A pane's own process. tmux goes on telling the pid of one that is dead, which may be anybody's by now: of those only that
+/// counts which is on record.
+fn pane_process(home: &Home, there: &Present, spawned: &Spawned) -> io::Result<Option<Marked>> {
+    let process = if there.alive {
+        ProcessId::look(there.pid)?
+    } else {
+        let recorded = spawned.agents.get(&there.name).and_then(|spawn| spawn.pane.as_ref()?.process);
+        recorded.filter(|recorded| ProcessId::of(there.pid) == Some(*recorded))
+    };
+    let home = home.root().to_string_lossy().into_owned();
+    let mark = Mark { home, agent: there.name, generation: String::new() };
+    Ok(process.map(|process| Marked { process, mark }))
 }
 
 /// One look at the table of processes.
@@ -257,4 +281,53 @@ impl Spared {
 /// This process and all above it.
 pub fn own_lineage() -> io::Result<Vec<i32>> {
     process::ancestors(rustix::process::getpid().as_raw_nonzero().get())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::spawned::{Spawn, SpawnedPane};
+
+    #[test]
+    fn the_pid_of_a_dead_pane_may_be_anybodys() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::locate(Some(&dir.path().join("h")), None, None).unwrap();
+        let own = ProcessId::own().unwrap();
+        let there = |alive| Present {
+            name: AgentName::ROOT,
+            session: "$1".parse().unwrap(),
+            pane: "%1".parse().unwrap(),
+            pid: own.pid,
+            alive,
+            current: true,
+            ours: true,
+        };
+        let spawned_as = |process: Option<ProcessId>| {
+            let pane = SpawnedPane { session: "$1".into(), pane: "%1".into(), server: 1, process };
+            let mut spawned = Spawned::default();
+            let spawn = Spawn {
+                generation: Generation::fresh(),
+                profile: "demo".into(),
+                from_flag: false,
+                session_number: 1,
+                workdir: "/".into(),
+                at: crate::clock::utc_now(),
+                pane: Some(pane),
+                ready: None,
+                cli_session: None,
+            };
+            spawned.agents.insert(AgentName::ROOT, spawn);
+            spawned
+        };
+        let found = |alive, recorded| {
+            let found = pane_process(&home, &there(alive), &spawned_as(recorded)).unwrap();
+            found.map(|found| found.process)
+        };
+        let earlier = ProcessId { started: own.started - 1, ..own };
+        assert_eq!(found(true, Some(earlier)), Some(own));
+        assert_eq!(found(false, Some(earlier)), None);
+        assert_eq!(found(false, None), None);
+        // It closed its terminal and lives on.
+        assert_eq!(found(false, Some(own)), Some(own));
+    }
 }

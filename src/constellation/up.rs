@@ -17,7 +17,7 @@ use crate::state::spawned::{Spawned, SpawnedPane};
 use crate::status::{AgentRecord, AgentState};
 
 use super::handover::{self, Drafts, Terms};
-use super::means::{self, Means, Progress, Tell, agent_record, note_ready, outcome_word};
+use super::means::{self, Means, Notes, Progress, Tell, agent_record, note_ready, outcome_word};
 use super::plan::{self, Extent, Plan, Present, Wish};
 use super::preflight;
 use super::queue::Queue;
@@ -50,8 +50,6 @@ pub struct Raised {
     pub left_alone: Vec<AgentName>,
     /// Those of the spawned who were handed their predecessor's draft.
     pub heirs: Vec<AgentName>,
-    /// What earlier commands took and nobody got yet, one line each.
-    pub stuck: Vec<String>,
     /// What a restart took for the next agent0 while the one that was to go lives on.
     pub waiting: Vec<EnvelopeId>,
     /// All agents the verb is about, and those above them that run.
@@ -140,8 +138,9 @@ pub async fn carry_out(
     clear_away(means, &prepared)?;
     let generation = prepared.scene.spawned.next_generation(claim::newest_generation(means.home)?);
     let spawned: Vec<AgentName> = prepared.plan.spawn.iter().map(|wish| wish.name).collect();
-    let mut handed = Handed { heirs: Vec::new(), recovered };
-    handed.hand_on(means, &prepared.scene.spawned, &spawned, generation)?;
+    let mut handed = Handed::default();
+    handed.hear(recovered, tell);
+    handed.hand_on(means, &prepared.scene.spawned, &spawned, generation, tell)?;
     means.go_on()?;
 
     note_panes(means, &mut prepared.scene)?;
@@ -149,7 +148,7 @@ pub async fn carry_out(
     let left_alone = prepared.plan.keep.iter().map(|there| there.name).collect();
     let mut raising = Raising {
         records: known(&prepared),
-        needed: order.extent.has_root(),
+        needs_root_alone: matches!(order.extent, Extent::Whole { .. }),
         missing: Vec::new(),
         trouble: None,
         handed,
@@ -159,14 +158,13 @@ pub async fn carry_out(
     }
     handover::prune(means.home, means.config.handoff.keep);
     let exit = raising.exit(order.waits);
-    let Handed { heirs, recovered } = raising.handed;
+    let Handed { heirs, waiting, .. } = raising.handed;
     Ok(Raised {
         generation: (!spawned.is_empty()).then_some(generation),
         spawned,
         left_alone,
-        heirs,
-        stuck: recovered.stuck,
-        waiting: recovered.waiting,
+        heirs: heirs.into_iter().collect(),
+        waiting,
         agents: raising.records.into_values().collect(),
         trouble: raising.trouble,
         exit,
@@ -174,12 +172,20 @@ pub async fn carry_out(
 }
 
 /// What became of texts for those who are spawned, and of what earlier commands had claimed.
+#[derive(Default)]
 struct Handed {
-    heirs: Vec<AgentName>,
-    recovered: Recovered,
+    heirs: BTreeSet<AgentName>,
+    waiting: Vec<EnvelopeId>,
+    /// What was said of texts that stay where they are.
+    notes: Notes,
 }
 
 impl Handed {
+    fn hear(&mut self, recovered: Recovered, tell: Tell<'_>) {
+        self.waiting = recovered.waiting;
+        self.notes.tell(recovered.stuck, tell);
+    }
+
     /// Hands on what these agents, as they were `spawned` before, have written for their successors, who are about to be
     /// spawned.
     fn hand_on(
@@ -188,15 +194,16 @@ impl Handed {
         spawned: &Spawned,
         agents: &[AgentName],
         generation: Generation,
+        tell: Tell<'_>,
     ) -> Result<(), Trouble> {
         let terms = Terms { generation, limit: means.config.handoff.max_bytes, now: clock::utc_now() };
         let Drafts { claims, left } =
             handover::claim_drafts(means.home, spawned, agents.iter().copied(), terms);
-        if !claims.is_empty() || !left.is_empty() || agents.contains(&AgentName::ROOT) {
+        self.notes.tell(left, tell);
+        if !claims.is_empty() || agents.contains(&AgentName::ROOT) {
             // The agent0 on whose account something was held back may have ended only now.
-            self.recovered = recovery::deliver_all_but(means.home, None, terms.now)?;
+            self.hear(recovery::deliver_all_but(means.home, None, terms.now)?, tell);
         }
-        self.recovered.stuck.extend(left);
         let is_delivered =
             |claim: &&Claim| claim::find(means.home, claim.id()).is_ok_and(|left| left.is_none());
         self.heirs.extend(claims.iter().filter(is_delivered).map(Claim::to));
@@ -279,7 +286,8 @@ fn known(prepared: &Prepared) -> BTreeMap<AgentName, AgentRecord> {
 
 struct Raising {
     records: BTreeMap<AgentName, AgentRecord>,
-    needed: bool,
+    /// Of those who were named, each is needed.
+    needs_root_alone: bool,
     missing: Vec<AgentName>,
     trouble: Option<Trouble>,
     handed: Handed,
@@ -308,7 +316,7 @@ impl Raising {
         spawner.prepare(queue.all(), &mut scene.spawned)?;
         // Who wrote until now went by what was on record before.
         let spawning: Vec<AgentName> = queue.all().iter().map(|wish| wish.name).collect();
-        self.handed.hand_on(means, &ended, &spawning, generation)?;
+        self.handed.hand_on(means, &ended, &spawning, generation, tell)?;
         queue.start_more(&spawner, means, scene, &mut rising)?;
         if !order.waits {
             return Ok(());
@@ -374,7 +382,7 @@ impl Raising {
         match &self.trouble {
             None => Exit::Done,
             Some(_) if !waits => Exit::Done,
-            Some(_) if self.needed && !self.missing.contains(&AgentName::ROOT) => Exit::Degraded,
+            Some(_) if self.needs_root_alone && !self.missing.contains(&AgentName::ROOT) => Exit::Degraded,
             Some(trouble) => trouble.exit,
         }
     }

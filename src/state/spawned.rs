@@ -157,6 +157,22 @@ impl Spawned {
         Generation::fresh_after(spawned.chain(self.revoked.iter().copied()).chain(claimed).max())
     }
 
+    /// Has nothing count that may still be made of these agents in that generation. Where others of it live, those go on
+    /// to: what is given up gets a generation of which nothing is made.
+    pub fn give_up(&mut self, generation: Generation, agents: &[AgentName]) {
+        let lives = self.agents.iter().any(|(name, spawn)| {
+            spawn.generation == generation && spawn.pane.is_some() && !agents.contains(name)
+        });
+        if !lives {
+            self.revoke(generation);
+            return;
+        }
+        let unused = self.next_generation(None);
+        for (_, spawn) in self.agents.iter_mut().filter(|(name, _)| agents.contains(name)) {
+            spawn.generation = unused;
+        }
+    }
+
     /// Ends a generation on paper; the oldest revocations are forgotten.
     pub fn revoke(&mut self, generation: Generation) {
         self.revoked.insert(generation);
@@ -170,20 +186,39 @@ impl Spawned {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_revoked_generation_counts_for_nobody_and_numbers_go_on() {
-        let generation = Generation::fresh();
-        let spawn = Spawn {
+    fn spawn(generation: Generation, pane: Option<SpawnedPane>) -> Spawn {
+        Spawn {
             generation,
             profile: "demo".into(),
             from_flag: false,
             session_number: 3,
             workdir: "/".into(),
             at: crate::clock::utc_now(),
-            pane: None,
+            pane,
             ready: None,
             cli_session: None,
-        };
+        }
+    }
+
+    #[test]
+    fn what_is_given_up_counts_no_more_and_those_of_its_generation_that_live_do() {
+        let generation = Generation::fresh();
+        let (up, next, last) = (AgentName::ROOT, AgentName::Numbered(1), AgentName::Numbered(2));
+        let pane = SpawnedPane { session: "$1".into(), pane: "%1".into(), server: 1, process: None };
+        let mut spawned = Spawned::default();
+        spawned.agents.insert(up, spawn(generation, Some(pane)));
+        spawned.agents.extend([next, last].map(|name| (name, spawn(generation, None))));
+        spawned.give_up(generation, &[next, last]);
+        assert_eq!(spawned.generation(up), Some(generation));
+        assert!([next, last].iter().all(|name| spawned.generation(*name) > Some(generation)));
+        spawned.give_up(generation, &[up]);
+        assert_eq!(spawned.generation(up), None);
+    }
+
+    #[test]
+    fn a_revoked_generation_counts_for_nobody_and_numbers_go_on() {
+        let generation = Generation::fresh();
+        let spawn = spawn(generation, None);
         let mut spawned = Spawned::default();
         assert_eq!(spawned.next_session_number(AgentName::ROOT), 1);
         spawned.agents.insert(AgentName::ROOT, spawn);
