@@ -394,8 +394,11 @@ fn without_links(path: &Path) -> PathBuf {
 pub fn is_netskys(path: &Path) -> bool {
     const OWN: [&str; 8] =
         ["home.json", "config.toml", "state", "log", "run", "inbox", "handoff/claims", "handoff/archive"];
-    let homes = path.ancestors().skip(1).filter(|dir| fs::symlink_metadata(dir.join("home.json")).is_ok());
-    homes.into_iter().any(|home| OWN.iter().any(|own| path.starts_with(home.join(own))))
+    let is_home = |dir: &&Path| fs::symlink_metadata(dir.join("home.json")).is_ok();
+    path.ancestors()
+        .skip(1)
+        .filter(is_home)
+        .any(|home| OWN.iter().any(|own| path.starts_with(home.join(own))))
 }
 
 fn make_below(path: PathBuf) -> Result<(), HomeError> {

@@ -266,12 +266,20 @@ pub fn try_lock(file: &File) -> io::Result<bool> {
     }
 }
 
-/// Locks a file as soon as it is free.
-pub fn wait_for_lock(file: &File) -> io::Result<()> {
+/// Holds the lock file at `path`, which is made where there is none, as soon as it is free: for what is done in moments.
+///
+/// # Errors
+/// It cannot be opened (no link is followed, and no FIFO's reader waited for), or flock failed.
+pub fn exclusively(path: &Path) -> Result<File> {
+    let flags = (owner::no_follow() | rustix::fs::OFlags::NONBLOCK).bits();
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600).custom_flags(flags.cast_signed());
+    let file = options.open(path).map_err(failed("opening the lock", path))?;
     loop {
         match file.lock() {
+            Ok(()) => return Ok(file),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            locked => return locked,
+            Err(error) => return Err(failed("locking", path)(error)),
         }
     }
 }

@@ -498,3 +498,13 @@ fn each_that_was_named_is_needed() {
     world.netsky(["down"]).run().expect(0);
     world.netsky(["up", "1"]).run().expect(3);
 }
+
+#[test]
+fn a_screen_that_could_not_be_kept_is_noted() {
+    let world = demo(0);
+    let generation = world.status()["agents"][0]["generation"].as_str().unwrap().to_owned();
+    std::fs::create_dir_all(world.home.join(format!("log/screens/agent0/{generation}.txt"))).unwrap();
+    world.netsky(["restart", "0"]).run().expect(0);
+    let events = std::fs::read_to_string(world.home.join("log/events.jsonl")).unwrap();
+    assert!(events.contains("screens-lost"), "{events}");
+}

@@ -313,6 +313,32 @@ fn a_draft_that_is_written_across_a_restart_is_handed_on_by_the_next() {
 }
 
 #[test]
+fn a_draft_that_is_written_while_up_starts_a_server_is_handed_on() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = demo();
+    world.netsky(["down"]).run().expect(0);
+    let path = std::env::var("PATH").unwrap();
+    let (starts, go) = (world.work.join("starts"), world.work.join("go"));
+    // Every other client has -N; this one finds the tmux that is meant by the path of before.
+    let script = format!(
+        "#!/bin/sh\ncase \" $* \" in *' -N '*|*' -V '*) ;; *) touch {starts:?}; until [ -e {go:?} ]; do sleep 0.02; done;; esac\n\
+         PATH={path:?} exec tmux \"$@\"\n"
+    );
+    let program = {
+        fs::create_dir(world.work.join("bin")).unwrap();
+        world.write("bin/tmux", script)
+    };
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let with_it = format!("{}:{path}", program.parent().unwrap().display());
+    let up = world.netsky(["up", "0", "--agent", "demo"]).env("PATH", with_it).start();
+    world.wait("a server is started", SOON, || starts.exists().then_some(()));
+    world.netsky(["handoff", "write", "--agent", "agent0", "-"]).stdin("in time").run().expect(0);
+    fs::write(&go, "").unwrap();
+    assert_eq!(up.wait_with_output().unwrap().status.code(), Some(0));
+    taken(&world, 1);
+}
+
+#[test]
 fn a_session_of_an_earlier_agent_does_not_replace_the_draft_of_the_new_one() {
     let world = demo();
     let old = world.status()["agents"][0]["generation"].as_str().unwrap().to_owned();

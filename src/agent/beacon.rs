@@ -4,9 +4,6 @@
 //! Written by the hook verb under a lock of its own, because a CLI calls hooks side by side. It is as volatile as
 //! the agent: not synced.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
-
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -202,7 +199,8 @@ pub fn update(
     change: impl FnOnce(Option<Beacon>) -> Beacon,
 ) -> Result<Beacon, PersistError> {
     let path = home.beacon(agent);
-    let _held = exclusively(&path.with_extension("lock"))?;
+    // Every holder ends within the hook's own limit.
+    let _held = persist::exclusively(&path.with_extension("lock"))?;
     let beacon = change(load(home, agent)?);
     let bytes = persist::to_line(&beacon, &path)?;
     persist::write_volatile(&path, &bytes)?;
@@ -212,7 +210,7 @@ pub fn update(
 /// Notes that the briefing stands in the context of this generation's agent.
 pub fn brief(home: &Home, agent: AgentName, generation: Generation) -> Result<(), PersistError> {
     let path = home.beacon(agent);
-    let _held = exclusively(&path.with_extension("lock"))?;
+    let _held = persist::exclusively(&path.with_extension("lock"))?;
     match load(home, agent)? {
         Some(beacon) if beacon.generation == generation => {
             let bytes = persist::to_line(&Beacon { briefed: true, ..beacon }, &path)?;
@@ -220,15 +218,6 @@ pub fn brief(home: &Home, agent: AgentName, generation: Generation) -> Result<()
         }
         Some(_) | None => Ok(()),
     }
-}
-
-/// Waits for the lock: every holder ends within the hook's own limit.
-fn exclusively(path: &std::path::Path) -> Result<File, PersistError> {
-    let failed = |source| PersistError { doing: "locking", path: path.to_owned(), source };
-    let file =
-        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map_err(failed)?;
-    persist::wait_for_lock(&file).map_err(failed)?;
-    Ok(file)
 }
 
 #[cfg(test)]

@@ -83,9 +83,8 @@ pub(super) fn run(args: &Args, caller: &Caller) -> Result<Exit, CommandError> {
             format!("added {shown} to {file}")
         }
         Change::Create { .. } => {
-            return Err(
-                CommandError::failed(format!("making {file}")).because("it is a link that leads nowhere")
-            );
+            return Err(CommandError::failed(format!("making {file}"))
+                .because("somebody else made it and took it away meanwhile"));
         }
     };
     output::talk(&format!("netsky: {done}"));
@@ -130,7 +129,6 @@ fn untouched() -> Choices {
 mod tests {
     use super::super::scene::Scene;
     use super::*;
-    use crate::persist;
 
     fn trust(scene: &Scene, dir: &Path, dry_run: bool) -> Result<Exit, CommandError> {
         run(&Args { dir: dir.to_owned(), dry_run }, &scene.caller)

@@ -52,9 +52,11 @@ pub fn prepare(means: &Means<'_>, names: Option<&[AgentName]>) -> Result<Prepare
         None => {
             let marked =
                 process::marked().map_err(|error| Trouble::system("looking at what runs", &error))?;
-            let own = means.home.root().to_string_lossy();
             // Where the home was lost, nothing else tells of them.
-            let living = marked.iter().filter(|found| found.mark.home == own).map(|found| found.mark.agent);
+            let living = marked
+                .iter()
+                .filter(|found| found.mark.is_of(means.home.root()))
+                .map(|found| found.mark.agent);
             let known = scene.spawned.agents.keys().chain(scene.desired.agents.keys()).copied();
             known.chain(plan.tear_down.iter().map(|there| there.name)).chain(living).collect()
         }

@@ -43,13 +43,17 @@ pub fn claim_draft(home: &Home, spawned: &Spawned, agent: AgentName, terms: Term
     let ending = spawned.agents.get(&agent).map(|spawn| spawn.generation);
     let Some(draft) = draft::source(home, agent, ending, terms.now)? else { return Ok(None) };
     let claimed = claim(home, &draft, Actor::Agent(agent), agent, terms)?;
-    if claimed.is_some()
-        && let Err(error) = draft::forget(home, agent)
-    {
-        // The text is taken all the same; its record goes by what it was of.
-        Event::new("draft-record-left").with("agent", agent).with("why", chain(&error)).log(home);
+    if claimed.is_some() {
+        forget(home, agent);
     }
     Ok(claimed)
+}
+
+/// Forgets whose a draft was. Where that cannot be, its record goes by what it was of all the same.
+fn forget(home: &Home, agent: AgentName) {
+    if let Err(error) = draft::forget(home, agent) {
+        Event::new("draft-record-left").with("agent", agent).with("why", chain(&error)).log(home);
+    }
 }
 
 /// What came of the drafts of several agents.
@@ -75,10 +79,8 @@ pub fn claim_drafts(
             Err(error) => {
                 let why = chain(&error);
                 Event::new("draft-left").with("agent", agent).with("why", &why).log(home);
-                // Whose it was is no more than words now: without a record it is tried again with every change.
-                if let Err(error) = draft::forget(home, agent) {
-                    Event::new("draft-record-left").with("agent", agent).with("why", chain(&error)).log(home);
-                }
+                // Without a record it is tried again with every change, whoever it was of.
+                forget(home, agent);
                 drafts.left.push(format!(
                     "the draft of the last {agent} was not handed on and stays where it is: {why}"
                 ));

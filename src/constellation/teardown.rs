@@ -201,7 +201,7 @@ impl Teardown<'_> {
 
     /// Whether it carries the marks of one that is to be ended.
     fn is_about(&self, found: &Marked) -> bool {
-        found.mark.home == self.home.root().to_string_lossy() && self.agents.contains(&found.mark.agent)
+        found.mark.is_of(self.home.root()) && self.agents.contains(&found.mark.agent)
     }
 
     fn look(&self, panes: &[Marked], spared: &Spared) -> io::Result<Seen> {

@@ -133,6 +133,20 @@ fn what_is_no_plain_file_is_not_written_over() {
 }
 
 #[test]
+fn a_lock_is_no_link_and_no_fifo() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.lock");
+    std::os::unix::fs::symlink(dir.path().join("target"), &path).unwrap();
+    assert!(exclusively(&path).is_err() && !dir.path().join("target").exists());
+    fs::remove_file(&path).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RWXU).unwrap();
+    assert!(exclusively(&path).is_err());
+    fs::remove_file(&path).unwrap();
+    drop(exclusively(&path).unwrap());
+    exclusively(&path).unwrap();
+}
+
+#[test]
 fn links_fifos_and_directories_are_not_read() {
     let dir = tempfile::tempdir().unwrap();
     let real = dir.path().join("real");

@@ -21,6 +21,13 @@ pub struct Mark {
     pub generation: String,
 }
 
+impl Mark {
+    /// Whether it is of the constellation whose home that is.
+    pub fn is_of(&self, home: &Path) -> bool {
+        self.home == home.to_string_lossy()
+    }
+}
+
 /// A process that carries our marks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Marked {

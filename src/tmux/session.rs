@@ -207,14 +207,12 @@ mod tests {
                 })
                 .collect();
             server.spawn(&sessions);
-            let expected = vec![Some(crate::tmux::Death::Exited(7)); 20];
-            let mut seen = Vec::new();
-            let until = crate::clock::Deadline::after(std::time::Duration::from_secs(20));
-            while seen != expected && !until.is_past() {
-                let panes = server.tmux.snapshot().unwrap().panes.into_iter();
-                seen = panes.filter(|pane| pane.agent().is_some()).map(|pane| pane.dead).collect();
-            }
-            assert_eq!(seen, expected);
+            test_server::eventually("all to be dead", || {
+                let snapshot = server.tmux.snapshot().unwrap();
+                let dead =
+                    snapshot.panes.iter().filter(|pane| pane.dead == Some(crate::tmux::Death::Exited(7)));
+                (dead.count() == 20).then_some(())
+            });
         }
     }
 
